@@ -1,0 +1,240 @@
+//! Reads the fields of one JSON object of a definition, and says what is wrong with each at its place.
+//!
+//! Every accessor marks its field as known; [`Fields::finish`] reports what nobody asked for. An accessor returns
+//! `None` both for an absent field and for a bad one: a bad one has left its diagnostic.
+
+use std::sync::Arc;
+
+use crate::diagnostic::Diagnostics;
+use crate::json::{Json, Object};
+use crate::machine::{Quantity, Selection};
+use crate::path::{Path, ReferencePath};
+use crate::template::Template;
+
+/// The largest number of seconds in any field (asl-facts 9.1).
+pub(crate) const SECONDS_MAX: u64 = 99_999_999;
+
+pub(crate) struct Fields<'a> {
+    object: &'a Object,
+    /// `/States/Name`, without a slash at the end; empty for the definition itself.
+    location: String,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(object: &'a Object, location: impl Into<String>) -> Self {
+        Fields { object, location: location.into(), known: Vec::new() }
+    }
+
+    /// Where this object is, as diagnostics show it.
+    pub(crate) fn location(&self) -> &str {
+        if self.location.is_empty() { "/" } else { &self.location }
+    }
+
+    /// Where one of its fields is.
+    pub(crate) fn at(&self, field: &str) -> String {
+        format!("{}/{field}", self.location)
+    }
+
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.object.contains_key(field)
+    }
+
+    pub(crate) fn take(&mut self, field: &'static str) -> Option<&'a Json> {
+        self.known.push(field);
+        self.object.get(field)
+    }
+
+    /// Reports the fields that no accessor asked for.
+    pub(crate) fn finish(self, diagnostics: &mut Diagnostics) {
+        for name in self.object.keys() {
+            if !self.known.iter().any(|known| *known == &**name) {
+                diagnostics.schema(self.location(), format!("Field '{name}' is not supported"));
+            }
+        }
+    }
+
+    /// Reports that a field must be there.
+    pub(crate) fn missing(&self, field: &str, diagnostics: &mut Diagnostics) {
+        diagnostics.schema(self.location(), format!("The field '{field}' is required but was missing"));
+    }
+
+    pub(crate) fn string(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<Arc<str>> {
+        match self.take(field)? {
+            Json::String(text) => Some(text.clone()),
+            _ => self.wrong_type(field, "STRING", diagnostics),
+        }
+    }
+
+    pub(crate) fn boolean(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<bool> {
+        match self.take(field)? {
+            Json::Bool(value) => Some(*value),
+            _ => self.wrong_type(field, "BOOLEAN", diagnostics),
+        }
+    }
+
+    pub(crate) fn object(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<&'a Object> {
+        match self.take(field)? {
+            Json::Object(object) => Some(object),
+            _ => self.wrong_type(field, "OBJECT", diagnostics),
+        }
+    }
+
+    /// A list that may not be empty.
+    pub(crate) fn list(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<&'a [Json]> {
+        match self.take(field)? {
+            Json::Array(items) if items.is_empty() => {
+                diagnostics.schema(self.at(field), "Value cannot be empty");
+                None
+            }
+            Json::Array(items) => Some(items),
+            _ => self.wrong_type(field, "ARRAY", diagnostics),
+        }
+    }
+
+    /// An integer within bounds.
+    pub(crate) fn integer(
+        &mut self,
+        field: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<u64> {
+        let value = self.take(field)?;
+        match value.as_i64().and_then(|value| u64::try_from(value).ok()) {
+            Some(value) if range.contains(&value) => Some(value),
+            Some(_) => {
+                let (low, high) = (range.start(), range.end());
+                diagnostics.schema(self.at(field), format!("Value should be between {low} and {high}"));
+                None
+            }
+            None if matches!(value, Json::Number(_)) => {
+                diagnostics.schema(self.at(field), "Value should be a non-negative integer");
+                None
+            }
+            None => self.wrong_type(field, "INTEGER", diagnostics),
+        }
+    }
+
+    /// A number that is at least `low`.
+    pub(crate) fn number(&mut self, field: &'static str, low: f64, diagnostics: &mut Diagnostics) -> Option<f64> {
+        let Some(value) = self.take(field)?.as_f64() else {
+            return self.wrong_type(field, "NUMBER", diagnostics);
+        };
+        if value < low {
+            diagnostics.schema(self.at(field), format!("Value should be greater than or equal to {low:?}"));
+            return None;
+        }
+        Some(value)
+    }
+
+    /// A path into the input, the context object or a variable.
+    pub(crate) fn path(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<Path> {
+        let text = self.string(field, diagnostics)?;
+        match Path::parse(&text) {
+            Ok(path) => Some(path),
+            Err(_) => {
+                diagnostics.schema(self.at(field), "Value is not a valid JSONPath");
+                None
+            }
+        }
+    }
+
+    /// `InputPath` or `OutputPath`.
+    pub(crate) fn selection(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Selection {
+        match self.object.get(field) {
+            Some(Json::Null) => {
+                self.known.push(field);
+                Selection::Nothing
+            }
+            Some(Json::String(text)) if &**text == "$" => {
+                self.known.push(field);
+                Selection::All
+            }
+            _ => self.path(field, diagnostics).map_or(Selection::All, Selection::Path),
+        }
+    }
+
+    /// `ResultPath`: `Ok(None)` stands for `null`.
+    pub(crate) fn result_path(&mut self, diagnostics: &mut Diagnostics) -> ResultPath {
+        const FIELD: &str = "ResultPath";
+        match self.take(FIELD) {
+            None => ResultPath::Replace,
+            Some(Json::Null) => ResultPath::Discard,
+            Some(Json::String(text)) if &**text == "$" => ResultPath::Replace,
+            Some(Json::String(text)) => match ReferencePath::parse(text) {
+                Ok(path) => ResultPath::At(path),
+                Err(_) => {
+                    diagnostics.schema(self.at(FIELD), "Value is not a Reference Path");
+                    ResultPath::Replace
+                }
+            },
+            Some(_) => self.wrong_type(FIELD, "STRING", diagnostics).unwrap_or(ResultPath::Replace),
+        }
+    }
+
+    /// A payload template.
+    pub(crate) fn template(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<Template> {
+        let value = self.take(field)?;
+        match Template::parse(value, &self.at(field)) {
+            Ok(template) => Some(template),
+            Err(problems) => {
+                for problem in problems {
+                    diagnostics.schema(problem.location, problem.message);
+                }
+                None
+            }
+        }
+    }
+
+    /// `Assign`: a payload template whose keys are variable names.
+    pub(crate) fn assign(&mut self, diagnostics: &mut Diagnostics) -> Option<Template> {
+        const FIELD: &str = "Assign";
+        for key in self.object.get(FIELD)?.as_object().into_iter().flat_map(|object| object.keys()) {
+            let name = key.strip_suffix(".$").unwrap_or(key);
+            if !is_variable_name(name) {
+                diagnostics.schema(self.at(FIELD), format!("Variable name '{name}' is not valid"));
+            }
+        }
+        self.object(FIELD, diagnostics)?;
+        self.template(FIELD, diagnostics)
+    }
+
+    /// A number of something: `field`, or the path in `path_field`.
+    pub(crate) fn quantity(
+        &mut self,
+        field: &'static str,
+        path_field: &'static str,
+        range: std::ops::RangeInclusive<u64>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Quantity> {
+        let fixed = self.integer(field, range, diagnostics).map(Quantity::Fixed);
+        let path = self.path(path_field, diagnostics).map(Quantity::Path);
+        if self.has(field) && self.has(path_field) {
+            diagnostics.schema(self.location(), format!("Only one of '{field}' and '{path_field}' can be given"));
+        }
+        fixed.or(path)
+    }
+
+    fn wrong_type<T>(&self, field: &str, want: &str, diagnostics: &mut Diagnostics) -> Option<T> {
+        diagnostics.schema(self.at(field), format!("Expected value of type [{want}]"));
+        None
+    }
+}
+
+/// What becomes of a state's result.
+#[derive(Debug)]
+pub enum ResultPath {
+    /// `null`: dropped, the input goes on.
+    Discard,
+    /// `$`, the default: it replaces the input.
+    Replace,
+    /// It is put into the input here.
+    At(ReferencePath),
+}
+
+/// Unicode identifiers of at most 80 characters; `states` is reserved (asl-facts 13).
+fn is_variable_name(name: &str) -> bool {
+    let mut chars = name.chars();
+    let first_ok = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
+    first_ok && chars.all(|c| c.is_alphanumeric() || c == '_') && name.chars().count() <= 80 && name != "states"
+}

@@ -1,0 +1,306 @@
+//! Text to [`Machine`]: the containers, the names in them and the transitions between them.
+//!
+//! Names come first: every state of a container has its id before any of its states is read, so that a transition is
+//! resolved where it stands. What a state's own fields mean is the business of its file in `states/`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::fields::{Fields, SECONDS_MAX};
+use crate::json::{Json, Object};
+use crate::machine::{Body, Container, ContainerId, Machine, State, StateId, Transition};
+use crate::states::{choice, fail, map, parallel, pass, succeed, task, wait};
+
+/// The longest name of a state, in characters (asl-facts 5).
+const STATE_NAME_CHARS_MAX: usize = 80;
+
+/// Containers inside containers: deeper definitions than this are refused rather than risking the stack.
+const NESTING_MAX: usize = 64;
+
+/// Whether a machine keeps every step (`STANDARD`) or runs fast and forgets (`EXPRESS`); some states need the former.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MachineType {
+    /// Durable, up to a year.
+    #[default]
+    Standard,
+    /// Up to five minutes; no activities, callbacks or `.sync`.
+    Express,
+}
+
+/// Reads and checks a definition.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the text.
+pub fn parse(text: &str, machine_type: MachineType) -> Result<Machine, Vec<Diagnostic>> {
+    let json = Json::parse(text).map_err(|error| {
+        vec![Diagnostic { code: Code::InvalidJson, message: error.to_string(), location: None }]
+    })?;
+    let Json::Object(object) = &json else {
+        let message = "Definition must be a valid JSON object".into();
+        return Err(vec![Diagnostic { code: Code::Schema, message, location: None }]);
+    };
+    let mut parser = Parser { machine_type, ..Parser::default() };
+    let mut fields = Fields::new(object, "");
+    fields.take("Comment");
+    let diagnostics = &mut parser.diagnostics;
+    if let Some(version) = fields.string("Version", diagnostics) {
+        if &*version != "1.0" {
+            diagnostics.schema("/Version", "Value should be one of the following: [1.0]");
+        }
+    }
+    query_language(&mut fields, diagnostics);
+    let timeout_seconds = fields.integer("TimeoutSeconds", 0..=SECONDS_MAX, diagnostics);
+    let root = parser.container(&mut fields, 0);
+    fields.finish(&mut parser.diagnostics);
+    parser.finish(timeout_seconds, root)
+}
+
+/// `QueryLanguage`: only JSONPath is understood by this release.
+fn query_language(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) {
+    const FIELD: &str = "QueryLanguage";
+    match fields.string(FIELD, diagnostics).as_deref() {
+        None | Some("JSONPath") => {}
+        Some("JSONata") => diagnostics.schema(
+            fields.at(FIELD),
+            "Loveless does not run the 'JSONata' query language yet; use 'JSONPath' until it does",
+        ),
+        Some(_) => {
+            diagnostics.schema(fields.at(FIELD), "Value should be one of the following: [JSONPath, JSONata]");
+        }
+    }
+}
+
+/// The states that a transition may name: those of one container.
+pub(crate) struct Names<'a> {
+    ids: &'a IndexMap<Arc<str>, StateId>,
+}
+
+impl Names<'_> {
+    /// The state that `field` names; reports a missing field and a name that is not in the container.
+    pub(crate) fn target(
+        &self,
+        fields: &mut Fields<'_>,
+        field: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<StateId> {
+        if !fields.has(field) {
+            fields.missing(field, diagnostics);
+        }
+        self.optional_target(fields, field, diagnostics)
+    }
+
+    pub(crate) fn optional_target(
+        &self,
+        fields: &mut Fields<'_>,
+        field: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<StateId> {
+        let name = fields.string(field, diagnostics)?;
+        let found = self.ids.get(&name).copied();
+        if found.is_none() {
+            let message = format!("Missing '{field}' target: {name}");
+            diagnostics.push(Code::MissingTransitionTarget, fields.at(field), message);
+        }
+        found
+    }
+
+    /// `Next` or `End: true`: exactly one.
+    pub(crate) fn transition(&self, fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Transition> {
+        let end = fields.boolean("End", diagnostics);
+        let next = self.optional_target(fields, "Next", diagnostics);
+        match (end, fields.has("Next")) {
+            (Some(true), true) => {
+                diagnostics.schema(fields.location(), "Only one of 'Next' and 'End' can be given");
+                None
+            }
+            (Some(true), false) => Some(Transition::End),
+            (_, true) => next.map(Transition::Next),
+            (_, false) => {
+                diagnostics.schema(fields.location(), "One of these fields is required: [Next, End]");
+                None
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Parser {
+    pub(crate) machine_type: MachineType,
+    pub(crate) diagnostics: Diagnostics,
+    states: Vec<Option<State>>,
+    containers: Vec<Option<Container>>,
+    names: HashSet<Arc<str>>,
+    labels: HashMap<Arc<str>, String>,
+}
+
+impl Parser {
+    /// Reads `StartAt` and `States` of one container.
+    pub(crate) fn container(&mut self, fields: &mut Fields<'_>, depth: usize) -> Option<ContainerId> {
+        let missing: Vec<&str> = ["States", "StartAt"].into_iter().filter(|field| !fields.has(field)).collect();
+        if !missing.is_empty() {
+            let message = format!("These fields are required: [{}]", missing.join(", "));
+            self.diagnostics.schema(fields.location(), message);
+        }
+        if depth > NESTING_MAX {
+            let message = format!("States are nested deeper than {NESTING_MAX} levels");
+            self.diagnostics.schema(fields.location(), message);
+            return None;
+        }
+        let states_at = fields.at("States");
+        let Some(object) = fields.object("States", &mut self.diagnostics) else {
+            fields.take("StartAt");
+            return None;
+        };
+        if object.is_empty() {
+            self.diagnostics.schema(states_at.clone(), "Value cannot be empty");
+        }
+        let id = ContainerId(self.containers.len() as u32);
+        self.containers.push(None);
+        let states = self.declare(object, &states_at);
+        let names = Names { ids: &states };
+        let start_at = names.optional_target(fields, "StartAt", &mut self.diagnostics);
+        for (name, value) in object {
+            let at = format!("{states_at}/{name}");
+            match value {
+                Json::Object(object) => {
+                    let body = self.state(Fields::new(object, at), &names, depth);
+                    let slot = states[name];
+                    self.states[slot.0 as usize] =
+                        body.map(|body| State { name: name.clone(), container: id, body });
+                }
+                _ => self.diagnostics.schema(at, "Expected value of type [OBJECT]"),
+            }
+        }
+        let start_at = start_at?;
+        self.check_graph(start_at, &states, &states_at);
+        self.containers[id.0 as usize] = Some(Container { start_at, states });
+        Some(id)
+    }
+
+    /// Gives every state of a container its id, before any of them is read.
+    fn declare(&mut self, object: &Object, at: &str) -> IndexMap<Arc<str>, StateId> {
+        let mut ids = IndexMap::new();
+        for name in object.keys() {
+            if name.is_empty() || name.chars().count() > STATE_NAME_CHARS_MAX {
+                let message = format!("State name must have 1 to {STATE_NAME_CHARS_MAX} characters");
+                self.diagnostics.schema(format!("{at}/{name}"), message);
+            }
+            if !self.names.insert(name.clone()) {
+                let message = format!("Duplicate state name: {name}");
+                self.diagnostics.push(Code::DuplicateStateName, format!("{at}/{name}"), message);
+            }
+            ids.insert(name.clone(), StateId(self.states.len() as u32));
+            self.states.push(None);
+        }
+        ids
+    }
+
+    fn state(&mut self, mut fields: Fields<'_>, names: &Names<'_>, depth: usize) -> Option<Body> {
+        fields.take("Comment");
+        query_language(&mut fields, &mut self.diagnostics);
+        if !fields.has("Type") {
+            self.diagnostics.schema(fields.location(), "These fields are required: [Type]");
+        }
+        let kind = fields.string("Type", &mut self.diagnostics)?;
+        let diagnostics = &mut self.diagnostics;
+        let body = match &*kind {
+            "Pass" => pass::Pass::parse(&mut fields, names, diagnostics).map(Body::Pass),
+            "Task" => task::Task::parse(&mut fields, names, self.machine_type, diagnostics).map(Body::Task),
+            "Choice" => choice::Choice::parse(&mut fields, names, diagnostics).map(Body::Choice),
+            "Wait" => wait::Wait::parse(&mut fields, names, diagnostics).map(Body::Wait),
+            "Succeed" => Some(Body::Succeed(succeed::Succeed::parse(&mut fields, diagnostics))),
+            "Fail" => Some(Body::Fail(fail::Fail::parse(&mut fields, diagnostics))),
+            "Parallel" => parallel::Parallel::parse(&mut fields, names, self, depth).map(Body::Parallel),
+            "Map" => map::Map::parse(&mut fields, names, self, depth).map(Body::Map),
+            _ => {
+                diagnostics.schema(
+                    fields.at("Type"),
+                    "The field 'Type' should have one of these values: \
+                     [Task, Wait, Pass, Succeed, Fail, Choice, Parallel, Map]",
+                );
+                return None;
+            }
+        };
+        fields.finish(&mut self.diagnostics);
+        body
+    }
+
+    /// A Map's label must be unique in the machine.
+    pub(crate) fn label(&mut self, label: Arc<str>, at: &str) {
+        if let Some(other) = self.labels.insert(label.clone(), at.into()) {
+            self.diagnostics.schema(at, format!("Label '{label}' is already used at {other}"));
+        }
+    }
+
+    /// Every state is reached from `StartAt`, and some state ends the container.
+    fn check_graph(&mut self, start_at: StateId, states: &IndexMap<Arc<str>, StateId>, at: &str) {
+        let mut reached = HashSet::from([start_at]);
+        let mut open = vec![start_at];
+        let mut ends = false;
+        let mut complete = true;
+        while let Some(id) = open.pop() {
+            let Some(state) = &self.states[id.0 as usize] else {
+                // It has a diagnostic of its own; where it leads is not known.
+                complete = false;
+                continue;
+            };
+            let (targets, terminal) = exits(&state.body);
+            ends |= terminal;
+            open.extend(targets.into_iter().filter(|target| reached.insert(*target)));
+        }
+        if !complete {
+            return;
+        }
+        if !ends {
+            let message = "No terminal state was found: one state must have 'End: true' or be of type Succeed or Fail";
+            self.diagnostics.push(Code::MissingEndState, at, message);
+        }
+        for (name, id) in states {
+            if !reached.contains(id) && self.states[id.0 as usize].is_some() {
+                let message = format!("Missing 'Next' target: no state leads to {name}");
+                self.diagnostics.push(Code::MissingTransitionTarget, format!("{at}/{name}"), message);
+            }
+        }
+    }
+
+    fn finish(self, timeout_seconds: Option<u64>, root: Option<ContainerId>) -> Result<Machine, Vec<Diagnostic>> {
+        if !self.diagnostics.0.is_empty() {
+            return Err(self.diagnostics.0);
+        }
+        let states = self.states.into_iter().collect::<Option<Vec<State>>>();
+        let containers = self.containers.into_iter().collect::<Option<Vec<Container>>>();
+        match (states, containers, root) {
+            (Some(states), Some(containers), Some(ContainerId::ROOT)) => {
+                Ok(Machine { timeout_seconds, states, containers })
+            }
+            _ => {
+                let message = "The definition could not be read".into();
+                Err(vec![Diagnostic { code: Code::Schema, message, location: Some("/".into()) }])
+            }
+        }
+    }
+}
+
+/// Where a state may go, and whether it may end its container.
+fn exits(body: &Body) -> (Vec<StateId>, bool) {
+    let (next, catchers): (Option<Transition>, &[_]) = match body {
+        Body::Pass(state) => (Some(state.next), &[]),
+        Body::Wait(state) => (Some(state.next), &[]),
+        Body::Task(state) => (Some(state.next), &state.catchers),
+        Body::Parallel(state) => (Some(state.next), &state.catchers),
+        Body::Map(state) => (Some(state.next), &state.catchers),
+        Body::Succeed(_) | Body::Fail(_) => (Some(Transition::End), &[]),
+        Body::Choice(state) => {
+            let targets = state.rules.iter().map(|rule| rule.next).chain(state.default);
+            return (targets.collect(), false);
+        }
+    };
+    let mut targets: Vec<StateId> = catchers.iter().map(|catcher| catcher.next).collect();
+    if let Some(Transition::Next(next)) = next {
+        targets.push(next);
+    }
+    (targets, next == Some(Transition::End))
+}

@@ -1,0 +1,375 @@
+//! Tests of paths: tables of what each selects, what is refused, and how misses read.
+
+use super::*;
+use crate::json::Object;
+
+const STORE: &str = r#"{
+    "items": [{"id": 1, "keep": true, "tag": "a"}, {"id": 2, "keep": false}, {"id": 3, "keep": null, "tag": "c"}],
+    "delivery-partner": "UQS", "a b": {"c.d": 5}, "née": 6, "numbers": [4, 1.0, 3, "2"], "none": null, "empty": [],
+    "nested": {"id": 10, "deep": [{"id": 11}, [{"id": 12}]]}, "limit": 2, "0": "zero"
+}"#;
+
+fn select(path: &str, document: &str) -> Result<Json, PathMiss> {
+    let path = Path::parse(path).unwrap_or_else(|failure| panic!("{path}: {failure}"));
+    path.select_in(&Json::parse(document).unwrap())
+}
+
+#[test]
+fn paths_select() {
+    fn check(path: &str, expected: &str) {
+        let value = select(path, STORE).unwrap_or_else(|miss| panic!("{path}: {miss}"));
+        assert_eq!(value.to_text(), expected, "{path}");
+    }
+    // Names and indices.
+    check("$.limit", "2");
+    check("$['limit']", "2");
+    check("$[\"limit\"]", "2");
+    check("$.['limit']", "2");
+    check(" $.limit ", "2");
+    check("$.delivery-partner", "\"UQS\"");
+    check("$['a b']['c.d']", "5");
+    check("$.née", "6");
+    check("$['n\\u00e9e']", "6");
+    check("$.0", "\"zero\"");
+    check("$.none", "null");
+    check("$.items[0].id", "1");
+    check("$.items[-1].id", "3");
+    check("$.items[ 1 ].id", "2");
+    check("$.nested.deep[1][0].id", "12");
+    check("$['limit','nowhere','0']", r#"{"limit":2,"0":"zero"}"#);
+    // Several.
+    check("$.items[0,2].id", "[1,3]");
+    check("$.items[0,7,-1].id", "[1,3]");
+    check("$['items','numbers'][0]", r#"[{"id":1,"keep":true,"tag":"a"},4]"#);
+    check("$.items[*].id", "[1,2,3]");
+    check("$.items.*.id", "[1,2,3]");
+    check("$.nested.*", r#"[10,[{"id":11},[{"id":12}]]]"#);
+    check("$.items[*].tag", r#"["a","c"]"#);
+    check("$.items[*].nowhere", "[]");
+    // Slices, with the rules of the library AWS uses.
+    check("$.numbers[1:]", r#"[1.0,3,"2"]"#);
+    check("$.numbers[:1]", "[4]");
+    check("$.numbers[1:3]", "[1.0,3]");
+    check("$.numbers[-2:]", r#"[3,"2"]"#);
+    check("$.numbers[:-1]", "[4,1.0,3]");
+    check("$.numbers[-1:1]", r#"["2",4]"#);
+    check("$.numbers[0:-1]", "[]");
+    check("$.numbers[1:99]", r#"[1.0,3,"2"]"#);
+    check("$.numbers[9:]", "[]");
+    check("$.numbers[0:3:2]", "[4,1.0,3]");
+    // Everything below.
+    check("$..id", "[1,2,3,10,11,12]");
+    check("$.nested..id", "[10,11,12]");
+    check("$..deep[0].id", "[11]");
+    check("$.nested..[0]", r#"[{"id":11},{"id":12}]"#);
+    check("$.nested..*", r#"[10,[{"id":11},[{"id":12}]],{"id":11},[{"id":12}],11,{"id":12},12]"#);
+    check("$..[?(@.id > 10)].id", "[11,12]");
+    // Nothing below something missing.
+    check("$.nowhere[*]", "[]");
+    check("$.nowhere.items[1:5].itemValue", "[]");
+    check("$.limit[0:1]", "[]");
+    check("$.none[*].x", "[]");
+    // Functions.
+    check("$.items.length()", "3");
+    check("$.nested.keys()", r#"["id","deep"]"#);
+    check("$.numbers.sum()", "8.0");
+    check("$.numbers.min()", "1.0");
+    check("$.numbers.max()", "4.0");
+    check("$.items[*].id.avg()", "2.0");
+    check("$..id.length()", "6");
+    check("$.numbers.first()", "4");
+    check("$.numbers.last()", "\"2\"");
+    check("$.items[*].tag.concat()", "\"ac\"");
+}
+
+#[test]
+fn filters_choose() {
+    fn check(filter: &str, expected: &str) {
+        let value = select(&format!("$.items[?({filter})].id"), STORE).unwrap();
+        assert_eq!(value.to_text(), expected, "{filter}");
+    }
+    check("@.id == 1", "[1]");
+    check("@.id==1.0", "[1]");
+    check("@['id'] != 1", "[2,3]");
+    check("1 == @.id", "[1]");
+    check("@.id == '1'", "[1]");
+    check("'1' == @.id", "[1]");
+    check("@.id === '1'", "[]");
+    check("@.id !== '1'", "[1,2,3]");
+    check("@.id < 2", "[1]");
+    check("@.id <= 2", "[1,2]");
+    check("@.id > $.limit", "[3]");
+    check("@.id >= $['limit']", "[2,3]");
+    check("@.tag == 'a'", "[1]");
+    check("@.tag == \"c\"", "[3]");
+    check("@.tag < 'b'", "[1]");
+    check("@.tag > 1", "[]");
+    // Absent equals nothing and is unequal to everything.
+    check("@.tag == null", "[]");
+    check("@.tag != 'a'", "[2,3]");
+    check("@.keep == null", "[3]");
+    check("@.keep == false", "[2]");
+    // A bare path asks for a value other than false.
+    check("@.tag", "[1,3]");
+    check("@.keep", "[1,3]");
+    check("!@.tag", "[2]");
+    check("!(@.tag)", "[2]");
+    check("@", "[1,2,3]");
+    check("@..id", "[1,2,3]");
+    check("@.nowhere[*]", "[]");
+    // Together.
+    check("@.id > 1 && @.tag", "[3]");
+    check("@.id>1&&@.tag", "[3]");
+    check("@.id == 1 || @.id == 2 && @.keep == true", "[1]");
+    check("(@.id == 1 || @.id == 2) && @.keep == true", "[1]");
+    check("!(@.id == 1) && !(@.id == 2)", "[3]");
+    // Sets.
+    check("@.tag in ['a', 'b']", "[1]");
+    check("@.tag nin ['a', 'b']", "[2,3]");
+    check("@.id in $.numbers", "[1,2,3]");
+    check("@.id in [ 2, 3 ]", "[2,3]");
+    check("@.tag size 1", "[1,3]");
+    check("@.tag empty false", "[1,3]");
+    check("@.tag contains 'c'", "[3]");
+    check("$.numbers contains @.id", "[1,2,3]");
+    check("$.numbers size 4", "[1,2,3]");
+    check("$.empty empty true", "[1,2,3]");
+    check("[1] subsetof $.numbers", "[1,2,3]");
+    check("[1,9] subsetof $.numbers", "[]");
+    check("[1,9] anyof $.numbers", "[1,2,3]");
+    check("[8,9] noneof $.numbers", "[1,2,3]");
+    check("$.numbers all [4,3]", "[1,2,3]");
+    check("@ == {'id': 2, 'keep': false}", "[2]");
+    check("@.id == 1 && $.items[?(@.id == 3)]", "[1]");
+}
+
+#[test]
+fn a_filter_behind_an_object_tests_the_object() {
+    assert_eq!(select("$.nested[?(@.id == 10)].id", STORE), Ok(Json::array([10])));
+    assert_eq!(select("$.nested[?(@.id == 1)].id", STORE), Ok(Json::array::<i64>([])));
+}
+
+#[test]
+fn misses_read_as_on_aws() {
+    fn check(path: &str, cause: &str) {
+        let miss = select(path, STORE).expect_err(path);
+        assert_eq!(miss.cause(&Path::parse(path).unwrap()), cause);
+    }
+    check(
+        "$.NoSuchInputPath",
+        "Invalid path '$.NoSuchInputPath' : No results for path: $['NoSuchInputPath']",
+    );
+    check("$.no.such.result.path", "Invalid path '$.no.such.result.path' : Missing property in path $['no']");
+    check("$.nested.a.b", "Invalid path '$.nested.a.b' : Missing property in path $['nested']['a']");
+    check("$.items[9]", "Invalid path '$.items[9]' : No results for path: $['items'][9]");
+    check("$.items[-4].id", "Invalid path '$.items[-4].id' : No results for path: $['items'][-4]['id']");
+    check("$.none[0]", "Invalid path '$.none[0]' : The path $['none'] is null");
+    check(
+        "$.nested[0]",
+        "Invalid path '$.nested[0]' : Filter: [0] can only be applied to arrays. \
+         Current context is: {id=10, deep=[{id=11}, [{id=12}]]}",
+    );
+    check(
+        "$.limit.x",
+        "Invalid path '$.limit.x' : Expected to find an object with property ['x'] in path $['limit'] but found \
+         'java.lang.Integer'. This is not a json object according to the JsonProvider: \
+         'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.",
+    );
+    check("$$.x.y", "Invalid path '$.x.y' : Missing property in path $['x']");
+    check("$var['x']", "Invalid path '$['x']' : No results for path: $['x']");
+    check(
+        "$.empty.sum()",
+        "Invalid path '$.empty.sum()' : Aggregation function attempted to calculate value using empty array",
+    );
+    check(
+        "$.limit.length()",
+        "Invalid path '$.limit.length()' : Function length() cannot be applied to number",
+    );
+}
+
+#[test]
+fn texts_that_are_not_paths_are_refused() {
+    fn check(path: &str, error: &str) {
+        let failure = Path::parse(path).map(|path| format!("{path:?}")).expect_err(path);
+        assert_eq!(failure.to_string(), error, "{path}");
+    }
+    check("", "a path must start with '$' at character 1");
+    check("  ", "a path must start with '$' at character 1");
+    check("a.b", "a path must start with '$' at character 1");
+    check("$.", "a path must not end with '.' at character 3");
+    check("$..", "a path must not end with '.' at character 4");
+    check("$...a", "expected a name after '.' at character 4");
+    check("$.a..", "a path must not end with '.' at character 6");
+    check("$.a b", "a name with blanks must stand in brackets and quotes: ['my name'] at character 4");
+    check("$-a", "expected '.' or '[' at character 2");
+    check("$1a", "a variable's name must not start with a digit at character 2");
+    check("$.a[", "expected a quoted name, an index, a slice, '*' or '?(' after '[' at character 5");
+    check("$.a[x]", "expected a quoted name, an index, a slice, '*' or '?(' after '[' at character 5");
+    check("$.a[]", "expected a quoted name, an index, a slice, '*' or '?(' after '[' at character 5");
+    check("$.a['b", "expected ' to end the text at character 7");
+    check("$.a[1", "expected ']' at character 6");
+    check("$.a[:]", "a slice needs at least one end at character 6");
+    check("$.a[1-2]", "'1-2' is neither an index nor a slice at character 8");
+    check("$.a[99999999999]", "'99999999999' is neither an index nor a slice at character 16");
+    check("$.a[?@.b]", "a filter must stand in brackets: [?(…)] at character 6");
+    check(
+        "$.a[?(@.b == )]",
+        "expected a path, a quoted text, a number, true, false, null or a JSON list at character 14",
+    );
+    check("$.a[?(1)]", "expected a comparison behind the literal at character 8");
+    check("$.a[?(@.b", "expected '&&', '||', a comparison or ')' at character 10");
+    check(
+        "$.a[?(@.b =~ /x/)]",
+        "regular expressions (=~) are not supported; compare with ==, in or contains at character 11",
+    );
+    check("$.a.nope()", "there is no function 'nope' at character 11");
+    check("$.a.length().b", "a function must be the last step of a path at character 15");
+    check(
+        &format!("$.a[?({}@{})]", "(".repeat(100), ")".repeat(100)),
+        "filters nest too deep at character 38",
+    );
+    check(&format!("${}", ".a".repeat(300)), "the path has too many steps at character 516");
+}
+
+#[test]
+fn paths_know_what_they_are() {
+    fn check(path: &str, root: Root, definite: bool, reference: bool) {
+        let parsed = Path::parse(path).unwrap();
+        assert_eq!(
+            (parsed.root(), parsed.is_definite(), parsed.is_reference()),
+            (&root, definite, reference),
+            "{path}"
+        );
+        assert_eq!(parsed.to_string(), path);
+    }
+    let variable = || Root::Variable("name".into());
+    check("$", Root::Input, true, true);
+    check("$.a['b'][0]", Root::Input, true, true);
+    check("$$", Root::Context, true, true);
+    check("$$.Execution.Id", Root::Context, true, true);
+    check("$name", variable(), true, true);
+    check("$name.a[0]", variable(), true, true);
+    check("$name[*]", variable(), false, false);
+    check("$['a','b']", Root::Input, true, false);
+    check("$['a','b'].c", Root::Input, false, false);
+    check("$.a[0,1]", Root::Input, false, false);
+    check("$.a[1:]", Root::Input, false, false);
+    check("$..a", Root::Input, false, false);
+    check("$.a[?(@.b)]", Root::Input, false, false);
+    check("$.a.length()", Root::Input, true, false);
+    assert!(Path::parse("$$").unwrap().is_whole() && !Path::parse("$.a").unwrap().is_whole());
+}
+
+#[test]
+fn a_scope_serves_input_context_and_variables() {
+    let input = Json::object([("a", 1)]);
+    let built = std::cell::Cell::new(0);
+    let context = std::cell::LazyCell::new(|| {
+        built.set(built.get() + 1);
+        Json::object([("State", Json::object([("Name", "S")]))])
+    });
+    let variables = Object::from_iter([("v".into(), Json::array([7, 8]))]);
+    let scope = Scope { input: &input, context: &context, variables: &variables };
+    let select = |path| Path::parse(path).unwrap().select(&scope);
+    assert_eq!(select("$.a"), Ok(Json::from(1)));
+    assert_eq!(select("$v[1]"), Ok(Json::from(8)));
+    assert_eq!(built.get(), 0);
+    assert_eq!(select("$$.State.Name"), Ok(Json::from("S")));
+    assert_eq!(select("$$.State.Name"), Ok(Json::from("S")));
+    assert_eq!(built.get(), 1);
+    let miss = select("$w.x").unwrap_err();
+    assert_eq!(
+        miss.cause(&Path::parse("$w.x").unwrap()),
+        "Invalid path '$w.x' : The variable '$w' is not defined"
+    );
+}
+
+#[test]
+fn hostile_paths_stop_within_the_budget() {
+    let mut document = Json::from(1);
+    for _ in 0..100 {
+        document = Json::array([document.clone(), document]);
+    }
+    for path in ["$..*", "$..[*]..[*]", "$..[?(@ != 1)]", "$[?(@ in $..*)]"] {
+        assert_eq!(Path::parse(path).unwrap().select_in(&document), Err(PathMiss::TooMuchWork), "{path}");
+    }
+}
+
+#[test]
+fn writes_make_parents_and_share_the_rest() {
+    fn check(path: &str, root: &str, expected: Result<&str, &str>) {
+        let path = ReferencePath::parse(path).unwrap();
+        let before = Json::parse(root).unwrap();
+        let after = path.set(&before, Json::from("new"));
+        assert_eq!(before.to_text(), root, "the original stays");
+        match (after, expected) {
+            (Ok(after), Ok(expected)) => assert_eq!(after.to_text(), expected, "{path}"),
+            (Err(failure), Err(expected)) => assert_eq!(failure.to_string(), expected),
+            (after, _) => panic!("{path} in {root}: {after:?}"),
+        }
+    }
+    check("$", "1", Ok("\"new\""));
+    check("$.a", "{}", Ok(r#"{"a":"new"}"#));
+    check("$.a", r#"{"a":1,"b":2}"#, Ok(r#"{"a":"new","b":2}"#));
+    check("$['a.b']", r#"{"a":1}"#, Ok(r#"{"a":1,"a.b":"new"}"#));
+    check("$.a.b.c", r#"{"x":1}"#, Ok(r#"{"x":1,"a":{"b":{"c":"new"}}}"#));
+    check("$.a.b", r#"{"a":null}"#, Ok(r#"{"a":{"b":"new"}}"#));
+    check("$.a[1]", r#"{"a":[1,2,3]}"#, Ok(r#"{"a":[1,"new",3]}"#));
+    check("$.a[0].b", r#"{"a":[{"c":1}]}"#, Ok(r#"{"a":[{"c":1,"b":"new"}]}"#));
+    check("$.a[3]", r#"{"a":[1]}"#, Err(r#"Unable to apply ReferencePath $.a[3] to input {"a":[1]}"#));
+    check("$.a[0]", "{}", Err("Unable to apply ReferencePath $.a[0] to input {}"));
+    check("$.a", "\"text\"", Err("Unable to apply ReferencePath $.a to input \"text\""));
+    check("$.a", "[1]", Err("Unable to apply ReferencePath $.a to input [1]"));
+    check("$.a.b", r#"{"a":1}"#, Err(r#"Unable to apply ReferencePath $.a.b to input {"a":1}"#));
+
+    for refused in
+        ["$$.a", "$v.a", "$.a[*]", "$..a", "$.a[1:]", "$['a','b']", "$.a[0,1]", "$.a[?(@.b)]", "$.a.length()"]
+    {
+        assert!(ReferencePath::parse(refused).is_err(), "{refused}");
+    }
+
+    let before = Json::parse(r#"{"kept":[1,2],"changed":{"x":1}}"#).unwrap();
+    let after = ReferencePath::parse("$.changed.y").unwrap().set(&before, Json::Null).unwrap();
+    let kept = |json: &Json| json["kept"].as_array().map(<[Json]>::as_ptr);
+    assert_eq!(kept(&before), kept(&after), "untouched members are the same nodes");
+}
+
+#[test]
+fn what_is_written_reads_back_and_nothing_else_changes() {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut roll = |sides: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % sides
+    };
+    let mut document = Json::empty_object();
+    for round in 0..2000_i64 {
+        let names: Vec<String> =
+            (0..=roll(4)).map(|_| format!("['{}']", ["a", "b c", "d.e", "é"][roll(4) as usize])).collect();
+        let text = format!("${}", names.concat());
+        let path = ReferencePath::parse(&text).unwrap();
+        let Ok(changed) = path.set(&document, Json::from(round)) else {
+            // Only a number on the way can be in it.
+            assert!((1..names.len()).any(|length| {
+                let parent = ReferencePath::parse(&format!("${}", names[..length].concat())).unwrap();
+                parent.get(&document).is_some_and(|value| value.as_i64().is_some())
+            }));
+            // Start over now and then, so that paths of every length find room.
+            document = Json::empty_object();
+            continue;
+        };
+        assert_eq!(path.get(&changed), Some(Json::from(round)), "round {round}: {text}");
+        assert_eq!(
+            Path::parse(&text).unwrap().select_in(&changed),
+            Ok(Json::from(round)),
+            "round {round}: {text}"
+        );
+        let undone = match path.get(&document) {
+            Some(old) => path.set(&changed, old).unwrap(),
+            None => changed.clone(),
+        };
+        if path.get(&document).is_some() {
+            assert_eq!(undone, document, "round {round}: {text}");
+        }
+        document = changed;
+    }
+}

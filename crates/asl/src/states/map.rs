@@ -1,0 +1,171 @@
+//! Map: runs one container for each item of an array, some of them at a time; the result is the array of outputs.
+//!
+//! This release runs Maps inline. A Distributed Map is refused when the machine is created, not when it runs.
+
+use crate::diagnostic::Diagnostics;
+use crate::fields::{Fields, ResultPath};
+use crate::machine::{ContainerId, Quantity, Selection, Transition};
+use crate::parse::{Names, Parser};
+use crate::path::Path;
+use crate::retry::{Catcher, Retrier, catchers, retriers};
+use crate::template::Template;
+
+/// The most iterations that an inline Map runs at a time, whatever it asks for (asl-facts 16.1).
+pub const INLINE_CONCURRENCY_MAX: u64 = 40;
+
+/// A Map state.
+#[derive(Debug)]
+pub struct Map {
+    /// `InputPath`.
+    pub input: Selection,
+    /// `ItemsPath`; without it the whole input is the array.
+    pub items_path: Option<Path>,
+    /// `ItemSelector`, or `Parameters` as it was called.
+    pub item_selector: Option<ItemSelector>,
+    /// `ItemProcessor`, or `Iterator` as it was called.
+    pub processor: ContainerId,
+    /// `MaxConcurrency`; absent or 0 means no limit but [`INLINE_CONCURRENCY_MAX`].
+    pub max_concurrency: Option<Quantity>,
+    /// `ToleratedFailureCount`.
+    pub tolerated_failure_count: Option<Quantity>,
+    /// `ToleratedFailurePercentage`.
+    pub tolerated_failure_percentage: Option<Quantity>,
+    /// `ResultSelector`.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// `Assign`.
+    pub assign: Option<Template>,
+    /// `OutputPath`.
+    pub output: Selection,
+    /// `Retry`.
+    pub retriers: Vec<Retrier>,
+    /// `Catch`.
+    pub catchers: Vec<Catcher>,
+    /// `Next` or `End`.
+    pub next: Transition,
+}
+
+/// What each iteration gets instead of its item.
+#[derive(Debug)]
+pub struct ItemSelector {
+    /// Evaluated once per item; `$$.Map.Item` is the item.
+    pub template: Template,
+    /// The field that it was written in, for errors.
+    pub field: &'static str,
+}
+
+impl Map {
+    pub(crate) fn parse(
+        fields: &mut Fields<'_>,
+        names: &Names<'_>,
+        parser: &mut Parser,
+        depth: usize,
+    ) -> Option<Map> {
+        let processor = processor(fields, parser, depth);
+        let diagnostics = &mut parser.diagnostics;
+        let input = fields.selection("InputPath", diagnostics);
+        let items_path = fields.path("ItemsPath", diagnostics);
+        let selector = fields.template("ItemSelector", diagnostics);
+        let parameters = fields.template("Parameters", diagnostics);
+        let item_selector = selector
+            .map(|template| ItemSelector { template, field: "ItemSelector" })
+            .or(parameters.map(|template| ItemSelector { template, field: "Parameters" }));
+        let max_concurrency =
+            fields.quantity("MaxConcurrency", "MaxConcurrencyPath", 0..=u64::from(u32::MAX), diagnostics);
+        let tolerated_failure_count = fields.quantity(
+            "ToleratedFailureCount",
+            "ToleratedFailureCountPath",
+            0..=u64::from(u32::MAX),
+            diagnostics,
+        );
+        let tolerated_failure_percentage = fields.quantity(
+            "ToleratedFailurePercentage",
+            "ToleratedFailurePercentagePath",
+            0..=100,
+            diagnostics,
+        );
+        label(fields, parser);
+        let diagnostics = &mut parser.diagnostics;
+        let result_selector = fields.template("ResultSelector", diagnostics);
+        let result_path = fields.result_path(diagnostics);
+        let assign = fields.assign(diagnostics);
+        let output = fields.selection("OutputPath", diagnostics);
+        let retriers = retriers(fields, diagnostics);
+        let catchers = catchers(fields, names, diagnostics);
+        for field in ["ItemReader", "ItemBatcher", "ResultWriter"] {
+            if fields.take(field).is_some() {
+                refuse_distributed(fields.at(field), diagnostics);
+            }
+        }
+        let next = names.transition(fields, diagnostics)?;
+        Some(Map {
+            input,
+            items_path,
+            item_selector,
+            processor: processor?,
+            max_concurrency,
+            tolerated_failure_count,
+            tolerated_failure_percentage,
+            result_selector,
+            result_path,
+            assign,
+            output,
+            retriers,
+            catchers,
+            next,
+        })
+    }
+}
+
+fn label(fields: &mut Fields<'_>, parser: &mut Parser) {
+    let at = fields.at("Label");
+    if let Some(label) = fields.string("Label", &mut parser.diagnostics) {
+        if label.chars().count() > 40 {
+            parser.diagnostics.schema(at.clone(), "Label must have at most 40 characters");
+        }
+        parser.label(label, &at);
+    }
+}
+
+/// `ItemProcessor` or `Iterator`.
+fn processor(fields: &mut Fields<'_>, parser: &mut Parser, depth: usize) -> Option<ContainerId> {
+    let (field, other) =
+        if fields.has("Iterator") { ("Iterator", "ItemProcessor") } else { ("ItemProcessor", "Iterator") };
+    if fields.has(other) {
+        let message = format!("Only one of '{field}' and '{other}' can be given");
+        parser.diagnostics.schema(fields.location(), message);
+    }
+    if !fields.has(field) {
+        parser.diagnostics.schema(fields.location(), "These fields are required: [ItemProcessor]");
+    }
+    fields.take(other);
+    let at = fields.at(field);
+    let object = fields.object(field, &mut parser.diagnostics)?;
+    let mut processor = Fields::new(object, at);
+    processor.take("Comment");
+    processor_config(&mut processor, &mut parser.diagnostics);
+    let container = parser.container(&mut processor, depth + 1);
+    processor.finish(&mut parser.diagnostics);
+    container
+}
+
+fn processor_config(processor: &mut Fields<'_>, diagnostics: &mut Diagnostics) {
+    let at = processor.at("ProcessorConfig");
+    let Some(object) = processor.object("ProcessorConfig", diagnostics) else { return };
+    let mut config = Fields::new(object, at);
+    match config.string("Mode", diagnostics).as_deref() {
+        None | Some("INLINE") => {}
+        Some("DISTRIBUTED") => refuse_distributed(config.at("Mode"), diagnostics),
+        Some(_) => {
+            let message = "Value should be one of the following: [INLINE, DISTRIBUTED]";
+            diagnostics.schema(config.at("Mode"), message);
+        }
+    }
+    config.take("ExecutionType");
+    config.finish(diagnostics);
+}
+
+fn refuse_distributed(at: String, diagnostics: &mut Diagnostics) {
+    diagnostics.schema(at, "Loveless does not run Distributed Maps yet; use an inline Map until it does");
+}

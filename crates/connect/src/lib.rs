@@ -1,0 +1,92 @@
+//! Tasks out: what a Task state's resource means to the world outside.
+//!
+//! A [`Connector`] performs one pushed task and says how it ended, in the words that a state's Retry and Catch match.
+//! This crate knows the services' request and answer shapes; it refuses to know executions, histories and stores.
+//! [`Integrations`] is the connector of a server: AWS Lambda's interface, by the function host.
+
+mod lambda_invoke;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use asl::states::task::{Pattern, Resource};
+
+pub use lambda_invoke::LambdaConnector;
+
+/// A future that a trait object gives.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One task to push.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Who shall do it.
+    pub resource: Resource,
+    /// The effective input, a JSON text.
+    pub input: Arc<str>,
+    /// The same each time this attempt is pushed: a crash of the server may push it twice.
+    pub idempotency_id: String,
+    /// The trace header of the execution.
+    pub trace_header: Option<String>,
+}
+
+/// How a pushed task ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With a result, a JSON text. For a task that waits for its token: the call was answered.
+    Succeeded(Arc<str>),
+    /// With an error.
+    Failed {
+        /// The error's name.
+        error: Arc<str>,
+        /// What happened.
+        cause: Arc<str>,
+    },
+}
+
+/// Performs tasks.
+pub trait Connector: Send + Sync + 'static {
+    /// Whether it knows this resource; a machine that names another is refused when it is created.
+    fn supports(&self, resource: &Resource) -> bool;
+
+    /// Performs one task. It takes as long as it takes: timeouts are the caller's.
+    fn perform(&self, call: Call) -> BoxFuture<'_, Outcome>;
+}
+
+/// The connectors of a server, by the service that they speak to.
+pub struct Integrations {
+    lambda: LambdaConnector,
+}
+
+impl Integrations {
+    /// What this release can reach.
+    pub fn new(lambda: LambdaConnector) -> Self {
+        Integrations { lambda }
+    }
+}
+
+impl Connector for Integrations {
+    fn supports(&self, resource: &Resource) -> bool {
+        match resource {
+            Resource::Lambda(_) | Resource::Activity(_) => true,
+            Resource::Service(service) => {
+                &*service.service == "lambda"
+                    && &*service.action == "invoke"
+                    && matches!(service.pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken)
+            }
+        }
+    }
+
+    fn perform(&self, call: Call) -> BoxFuture<'_, Outcome> {
+        Box::pin(async move {
+            match &call.resource {
+                Resource::Lambda(arn) => self.lambda.invoke_function(arn, &call).await,
+                Resource::Service(_) => self.lambda.invoke_service(&call).await,
+                Resource::Activity(arn) => Outcome::Failed {
+                    error: "States.Runtime".into(),
+                    cause: format!("The activity {arn} is pulled from, not pushed to.").into(),
+                },
+            }
+        })
+    }
+}

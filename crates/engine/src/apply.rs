@@ -1,0 +1,119 @@
+//! The one entry: an event comes in, what follows from it goes out.
+
+use asl::machine::{Body, Machine};
+
+use crate::change::Change;
+use crate::effect::Effect;
+use crate::event::{Event, Rejected};
+use crate::execution::{Execution, Phase, Position, Stage, Status, TaskId, TimerId};
+use crate::failure::{Failure, Raised, TIMEOUT};
+use crate::history::HistoryEvent;
+use crate::moment::Moment;
+use crate::states;
+use crate::step::Step;
+
+/// Everything that follows from one event. Commit `changes` and `history` before performing `effects`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Transition {
+    /// What the journal keeps.
+    pub changes: Vec<Change>,
+    /// What the history tells.
+    pub history: Vec<HistoryEvent>,
+    /// What to do once the rest is durable.
+    pub effects: Vec<Effect>,
+}
+
+/// The limits of AWS, or those of the extended mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one payload: a task's input, a state's output (262,144 on AWS).
+    pub payload_bytes_max: usize,
+    /// Events of one history; the last one tells that it is full (25,000 on AWS).
+    pub history_events_max: u64,
+    /// Transitions that one step may make before the next step goes on: a loop must not starve its neighbours.
+    pub step_transitions_max: u32,
+}
+
+impl Limits {
+    /// What AWS enforces.
+    pub const STRICT: Limits =
+        Limits { payload_bytes_max: 262_144, history_events_max: 25_000, step_transitions_max: 512 };
+}
+
+/// Decides what happens next. Reads nothing but its arguments.
+///
+/// # Errors
+/// The event does not fit: the execution has ended, the task is closed, the timer was cleared. Then nothing changed.
+pub fn apply(
+    machine: &Machine,
+    execution: &mut Execution,
+    event: Event,
+    at: Moment<'_>,
+    limits: Limits,
+) -> Result<Transition, Rejected> {
+    if execution.status != Status::Running {
+        return Err(Rejected::Ended);
+    }
+    check(execution, &event)?;
+    let mut step = Step::begin(machine, execution, at, limits);
+    match event {
+        Event::Start(start) => step.start(*start),
+        Event::Timer(id) => timer(&mut step, id),
+        Event::TaskTaken { task, worker } => states::task::taken(&mut step, task, worker),
+        Event::TaskReturned(task) => states::task::returned(&mut step, task),
+        Event::TaskSubmitted { task, output } => states::task::submitted(&mut step, task, output),
+        Event::TaskSucceeded { task, output } => states::task::succeeded(&mut step, task, output),
+        Event::TaskFailed { task, error, cause } => {
+            states::task::failed(&mut step, task, Raised::of_task(Failure { error, cause }));
+        }
+        Event::Heartbeat(task) => states::task::heartbeat(&mut step, task),
+        Event::Stop { error, cause } => step.abort(Failure { error, cause }),
+    }
+    step.run();
+    Ok(step.finish())
+}
+
+/// Whether the event can happen now.
+fn check(execution: &Execution, event: &Event) -> Result<(), Rejected> {
+    let stage = |task: &TaskId| execution.task_run(*task).map(|(_, run)| run.stage).ok_or(Rejected::TaskClosed);
+    let want = |fits: bool| if fits { Ok(()) } else { Err(Rejected::TaskElsewhere) };
+    match event {
+        Event::Start(_) if execution.facts.is_some() => Err(Rejected::Started),
+        Event::Start(_) | Event::Stop { .. } => Ok(()),
+        Event::Timer(id) if execution.timers().iter().any(|timer| timer.id == *id) => Ok(()),
+        Event::Timer(_) => Err(Rejected::TimerCleared),
+        Event::TaskTaken { task, .. } => want(stage(task)? == Stage::Offered),
+        Event::TaskReturned(task) => want(stage(task)? == Stage::Taken),
+        Event::TaskSubmitted { task, .. } => want(stage(task)? == Stage::Calling),
+        Event::TaskSucceeded { task, .. } | Event::TaskFailed { task, .. } | Event::Heartbeat(task) => {
+            stage(task).map(|_| ())
+        }
+    }
+}
+
+fn timer(step: &mut Step<'_>, id: TimerId) {
+    if step.execution.continuation.is_some_and(|timer| timer.id == id) {
+        return step.resume();
+    }
+    if step.execution.deadline.is_some_and(|timer| timer.id == id) {
+        return step.time_out(Failure { error: Some(TIMEOUT.into()), cause: None });
+    }
+    let Some(site) = step.site(id.frame()) else { return };
+    let Some(Position::In(activation)) = step.execution.frames.get(&site.frame).map(|frame| &frame.position) else {
+        return;
+    };
+    match &activation.phase {
+        Phase::Waiting(_) => {
+            let Body::Wait(wait) = &site.state.body else { return };
+            let outcome = states::wait::resume(step, &site, wait);
+            step.settle(&site, outcome);
+        }
+        Phase::BackingOff(_) => step.attempt(site.frame),
+        Phase::Task(run) => {
+            let heartbeat = run.heartbeat.is_some_and(|timer| timer.id == id);
+            let task = run.id;
+            states::task::timed_out(step, task, Raised::timeout(heartbeat));
+        }
+        Phase::Active | Phase::Branches { .. } | Phase::Iterations(_) => {}
+    }
+}

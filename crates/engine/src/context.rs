@@ -1,0 +1,87 @@
+//! The context object (`$$`): what a state may know about its execution.
+
+use asl::json::Json;
+use asl::timestamp;
+
+use crate::execution::{Activation, Execution, Facts, FrameId, Phase, Position};
+use crate::payload::Payload;
+
+/// What a path of this state sees under `$$`.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) execution: &'a Execution,
+    pub(crate) frame: FrameId,
+    pub(crate) activation: &'a Activation,
+    pub(crate) state_name: &'a str,
+    /// Task-like states know how often they were retried.
+    pub(crate) with_retries: bool,
+    /// The token of the attempt that is about to begin.
+    pub(crate) token: Option<String>,
+    /// The item that ItemSelector is being evaluated for.
+    pub(crate) item: Option<(u32, Json)>,
+}
+
+impl Surroundings<'_> {
+    /// Builds the object; only paths that look into it pay for it.
+    pub(crate) fn context(&self) -> Json {
+        let facts = self.execution.facts();
+        let mut members = vec![
+            ("Execution", self.execution_object(facts)),
+            (
+                "StateMachine",
+                Json::object([
+                    ("Id", Json::from(facts.machine_arn.as_str())),
+                    ("Name", Json::from(facts.machine_name.as_str())),
+                ]),
+            ),
+            ("State", self.state_object()),
+        ];
+        if let Some((index, value)) = self.item.clone().or_else(|| self.enclosing_item()) {
+            let item = Json::object([("Index", Json::from(i64::from(index))), ("Value", value)]);
+            members.push(("Map", Json::object([("Item", item)])));
+        }
+        if let Some(token) = &self.token {
+            members.push(("Task", Json::object([("Token", Json::from(token.as_str()))])));
+        }
+        Json::object(members)
+    }
+
+    fn execution_object(&self, facts: &Facts) -> Json {
+        let input = self.execution.heap.get(facts.input).map_or(Json::Null, |payload| payload.value().clone());
+        Json::object([
+            ("Id", Json::from(facts.arn.as_str())),
+            ("Input", input),
+            ("StartTime", Json::from(timestamp::format(facts.started_ms).as_str())),
+            ("Name", Json::from(facts.name.as_str())),
+            ("RoleArn", Json::from(facts.role_arn.as_str())),
+            ("RedriveCount", Json::from(0_i64)),
+        ])
+    }
+
+    fn state_object(&self) -> Json {
+        let mut members = vec![
+            ("Name", Json::from(self.state_name)),
+            ("EnteredTime", Json::from(timestamp::format(self.activation.entered_ms).as_str())),
+        ];
+        if self.with_retries {
+            members.push(("RetryCount", Json::from(i64::from(self.activation.retry_count()))));
+        }
+        Json::object(members)
+    }
+
+    /// The item of the innermost iteration that this frame is in.
+    fn enclosing_item(&self) -> Option<(u32, Json)> {
+        let mut frame = self.frame;
+        loop {
+            let seat = self.execution.frames.get(&frame)?.seat?;
+            if seat.iteration {
+                let parent = self.execution.frames.get(&seat.parent)?;
+                let Position::In(Activation { phase: Phase::Iterations(run), .. }) = &parent.position else {
+                    return None;
+                };
+                let items = self.execution.heap.get(run.items).map(Payload::value)?;
+                return Some((seat.index, items.index(seat.index as usize)?.clone()));
+            }
+            frame = seat.parent;
+        }
+    }
+}

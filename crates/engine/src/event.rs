@@ -1,0 +1,91 @@
+//! What can happen to an execution.
+
+use std::sync::Arc;
+
+use crate::execution::{TaskId, TimerId};
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// It is to start. Always the first event, and never another.
+    Start(Box<Start>),
+    /// A timer is due.
+    Timer(TimerId),
+    /// A worker gets an activity's task.
+    TaskTaken {
+        /// Which.
+        task: TaskId,
+        /// What the worker calls itself.
+        worker: Option<Arc<str>>,
+    },
+    /// The task never reached the worker: it goes back to the queue.
+    TaskReturned(TaskId),
+    /// A call for a task that waits for its token was answered.
+    TaskSubmitted {
+        /// Which.
+        task: TaskId,
+        /// The answer.
+        output: Arc<str>,
+    },
+    /// A task is done.
+    TaskSucceeded {
+        /// Which.
+        task: TaskId,
+        /// Its result, a JSON text.
+        output: Arc<str>,
+    },
+    /// A task failed.
+    TaskFailed {
+        /// Which.
+        task: TaskId,
+        /// The error's name.
+        error: Option<Arc<str>>,
+        /// What happened.
+        cause: Option<Arc<str>>,
+    },
+    /// A worker is still at it.
+    Heartbeat(TaskId),
+    /// StopExecution.
+    Stop {
+        /// The error's name.
+        error: Option<Arc<str>>,
+        /// Why.
+        cause: Option<Arc<str>>,
+    },
+}
+
+/// How an execution starts.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The execution's ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its machine's ARN.
+    pub machine_arn: String,
+    /// Its machine's name.
+    pub machine_name: String,
+    /// The role that it runs under.
+    pub role_arn: String,
+    /// The region of its service tasks.
+    pub region: String,
+    /// Its input, a JSON text, kept verbatim.
+    pub input: Arc<str>,
+    /// The trace header of the request.
+    pub trace_header: Option<String>,
+}
+
+/// Why an event changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// The execution has ended.
+    Ended,
+    /// The task is closed: completed, timed out, retried or cut off.
+    TaskClosed,
+    /// The task is there, and this cannot happen to it now: it was already taken, or never was.
+    TaskElsewhere,
+    /// The timer was cleared.
+    TimerCleared,
+    /// It has started already.
+    Started,
+}

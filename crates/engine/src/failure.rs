@@ -1,0 +1,91 @@
+//! What goes wrong in a state: an error's name and cause, and who may handle it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// An error and its cause, each perhaps absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The error's name.
+    pub error: Option<Arc<str>>,
+    /// What happened.
+    pub cause: Option<Arc<str>>,
+}
+
+/// A failure on its way to a retrier, a catcher or the end of the execution.
+#[derive(Clone, Debug)]
+pub(crate) struct Raised {
+    pub(crate) failure: Failure,
+    /// A second name that retriers and catchers know it by.
+    pub(crate) alias: Option<&'static str>,
+    /// Whether a task failed, so that `States.TaskFailed` means it too.
+    pub(crate) task: bool,
+    /// Whether nothing may handle it: it ends the execution at once.
+    pub(crate) fatal: bool,
+}
+
+pub(crate) const RUNTIME: &str = "States.Runtime";
+pub(crate) const TIMEOUT: &str = "States.Timeout";
+pub(crate) const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
+pub(crate) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
+pub(crate) const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
+pub(crate) const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
+pub(crate) const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
+const ALL: &str = "States.ALL";
+const TASK_FAILED: &str = "States.TaskFailed";
+
+impl Failure {
+    pub(crate) fn new(error: &str, cause: impl Into<Arc<str>>) -> Failure {
+        Failure { error: Some(error.into()), cause: Some(cause.into()) }
+    }
+}
+
+impl Raised {
+    /// A failure of the interpreter itself: nothing handles it.
+    pub(crate) fn runtime(cause: impl Into<Arc<str>>) -> Raised {
+        Raised { failure: Failure::new(RUNTIME, cause), alias: None, task: false, fatal: true }
+    }
+
+    /// A failure with a name of the language that retriers and catchers may handle.
+    pub(crate) fn named(error: &str, cause: impl Into<Arc<str>>) -> Raised {
+        Raised { failure: Failure::new(error, cause), alias: None, task: false, fatal: false }
+    }
+
+    /// A failure that a definition or a worker named.
+    pub(crate) fn of(failure: Failure) -> Raised {
+        Raised { failure, alias: None, task: false, fatal: false }
+    }
+
+    pub(crate) fn of_task(failure: Failure) -> Raised {
+        Raised { task: true, ..Raised::of(failure) }
+    }
+
+    /// A task took too long, or its worker fell silent. Neither has a cause (recorded).
+    pub(crate) fn timeout(heartbeat: bool) -> Raised {
+        let failure = Failure { error: Some(TIMEOUT.into()), cause: None };
+        Raised { alias: heartbeat.then_some(HEARTBEAT_TIMEOUT), ..Raised::of_task(failure) }
+    }
+
+    /// A result is larger than a state may return (recorded text).
+    pub(crate) fn data_limit(what: &str) -> Raised {
+        Raised::named(
+            DATA_LIMIT_EXCEEDED,
+            format!(
+                "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes \
+                 service limit."
+            ),
+        )
+    }
+
+    /// Whether a retrier or catcher with these names is for it (asl-facts 15.1).
+    pub(crate) fn matches(&self, names: &[Arc<str>]) -> bool {
+        let own = self.failure.error.as_deref();
+        !self.fatal
+            && names.iter().any(|name| match &**name {
+                ALL => true,
+                TASK_FAILED => self.task && own != Some(TIMEOUT),
+                name => own == Some(name) || self.alias == Some(name),
+            })
+    }
+}

@@ -1,0 +1,344 @@
+//! How frames move: into states, out of them, through retries and catchers, and out of their containers.
+
+use std::sync::Arc;
+
+use asl::machine::{Body, StateId, Transition as Next};
+use asl::retry::{Catcher, Retrier};
+use asl::template::Template;
+
+use crate::change::Change;
+use crate::effect::Effect;
+use crate::execution::{Activation, FrameId, Phase, Position, Stage, Status, TaskRun};
+use crate::failure::{Failure, Raised};
+use crate::history::{HistoryKind, StateType};
+use crate::payload::PayloadId;
+use crate::states;
+use crate::step::{Data, Site, Step};
+
+/// What a state did when it was entered or resumed.
+pub(crate) enum Outcome {
+    /// It is done.
+    Exit {
+        output: Data,
+        next: Next,
+        assigned: Vec<(Arc<str>, Data)>,
+    },
+    /// It waits for something; its phase says for what.
+    Parked,
+}
+
+/// A state's output and the variables that it assigns, named.
+type Exit = (PayloadId, Vec<(Arc<str>, PayloadId)>);
+
+impl<'a> Step<'a> {
+    /// Enters the state at whose door a frame stands.
+    pub(crate) fn advance(&mut self, frame: FrameId) {
+        let Some(Position::Entering { state, input }) =
+            self.execution.frames.get(&frame).map(|frame| frame.position.clone())
+        else {
+            return;
+        };
+        let id = StateId(state);
+        let body = &self.machine.state(id).body;
+        let name = self.machine.state(id).name.clone();
+        let entered_event =
+            self.record(frame, HistoryKind::StateEntered { state: state_type(body), name, input });
+        let entered_ms = self.at.now_ms;
+        if let Some(frame) = self.frame_mut(frame) {
+            frame.position = Position::In(Activation {
+                state,
+                entered_event,
+                entered_ms,
+                input,
+                retries: Vec::new(),
+                phase: Phase::Active,
+            });
+        }
+        self.attempt(frame);
+    }
+
+    /// Tries the state that a frame is in: for the first time, or again.
+    pub(crate) fn attempt(&mut self, frame: FrameId) {
+        self.set_phase(frame, Phase::Active);
+        let Some(site) = self.site(frame) else { return };
+        let outcome = match &site.state.body {
+            Body::Pass(state) => states::pass::enter(self, &site, state),
+            Body::Task(state) => states::task::enter(self, &site, state),
+            Body::Choice(state) => states::choice::enter(self, &site, state),
+            Body::Wait(state) => states::wait::enter(self, &site, state),
+            Body::Succeed(state) => states::succeed::enter(self, &site, state),
+            Body::Fail(state) => states::fail::enter(self, &site, state),
+            Body::Parallel(state) => states::parallel::enter(self, &site, state),
+            Body::Map(state) => states::map::enter(self, &site, state),
+        };
+        self.settle(&site, outcome);
+    }
+
+    /// Goes on from what a state did.
+    pub(crate) fn settle(&mut self, site: &Site<'a>, outcome: Result<Outcome, Raised>) {
+        if self.ended() {
+            return;
+        }
+        match outcome {
+            Ok(Outcome::Parked) => {}
+            Ok(Outcome::Exit { output, next, assigned }) => self.exit(site, output, next, assigned),
+            Err(raised) => self.fail(site, raised),
+        }
+    }
+
+    /// Leaves a state: its event, its variables, and on to the next state or out of the container.
+    fn exit(&mut self, site: &Site<'a>, output: Data, next: Next, assigned: Vec<(Arc<str>, Data)>) {
+        let (output, assigned) = match self.name_all(site, output, assigned) {
+            Ok(named) => named,
+            Err(raised) => return self.fail(site, raised),
+        };
+        for (name, value) in &assigned {
+            self.change(Change::Assigned(site.frame, name.clone(), *value));
+        }
+        let kind = HistoryKind::StateExited {
+            state: state_type(&site.state.body),
+            name: site.state.name.clone(),
+            output,
+            assigned,
+        };
+        self.record(site.frame, kind);
+        match next {
+            Next::Next(state) => self.move_to(site.frame, state, output),
+            Next::End => self.container_done(site.frame, output),
+        }
+    }
+
+    /// Names what leaves a state.
+    fn name_all(&mut self, site: &Site<'a>, output: Data, assigned: Vec<(Arc<str>, Data)>) -> Result<Exit, Raised> {
+        let what = &site.state.name;
+        let output = self.name(output, what)?;
+        let mut named = Vec::with_capacity(assigned.len());
+        for (name, data) in assigned {
+            named.push((name, self.name(data, what)?));
+        }
+        Ok((output, named))
+    }
+
+    /// A container reached its end.
+    fn container_done(&mut self, frame: FrameId, output: PayloadId) {
+        let last = self.last_event(frame);
+        let Some(seat) = self.execution.frames.get(&frame).and_then(|frame| frame.seat) else {
+            self.record_after(last, HistoryKind::ExecutionSucceeded { output });
+            return self.end(Status::Succeeded, Some(output), None);
+        };
+        self.close_frame(frame);
+        let Some(site) = self.site(seat.parent) else { return };
+        let outcome = match &site.state.body {
+            Body::Parallel(state) => states::parallel::branch_done(self, &site, state, seat.index, output, last),
+            Body::Map(state) => states::map::iteration_done(self, &site, state, seat.index, output, last),
+            _ => Ok(Outcome::Parked),
+        };
+        self.settle(&site, outcome);
+    }
+
+    // ---- failing ----
+
+    /// A state failed: retriers, then catchers, then its container (asl-facts 15.4).
+    pub(crate) fn fail(&mut self, site: &Site<'a>, raised: Raised) {
+        if self.ended() {
+            return;
+        }
+        if raised.fatal {
+            return self.fail_execution(self.last_event(site.frame), raised.failure);
+        }
+        let (retriers, catchers) = handlers(&site.state.body);
+        if self.retry(site, &raised, retriers) {
+            return;
+        }
+        match &site.state.body {
+            Body::Parallel(_) => _ = self.record(site.frame, HistoryKind::ParallelStateFailed),
+            Body::Map(_) => _ = self.record(site.frame, HistoryKind::MapStateFailed),
+            _ => {}
+        }
+        if let Some(catcher) = catchers.iter().find(|catcher| raised.matches(&catcher.errors)) {
+            let outcome = self.caught(site, catcher, &raised);
+            return self.settle(site, outcome);
+        }
+        self.container_failed(site, raised);
+    }
+
+    /// Waits for the next attempt, if a retrier is for the error and has one left.
+    fn retry(&mut self, site: &Site<'a>, raised: &Raised, retriers: &[Retrier]) -> bool {
+        let Some(index) = retriers.iter().position(|retrier| raised.matches(&retrier.errors)) else {
+            return false;
+        };
+        let retrier = &retriers[index];
+        let Some(activation) = self.activation(site.frame) else { return false };
+        let used = activation.retries.iter().find(|(at, _)| usize::from(*at) == index).map_or(0, |(_, used)| *used);
+        if u64::from(used) >= retrier.max_attempts {
+            return false;
+        }
+        let mut delay_ms = retrier.delay_ms(u64::from(used) + 1);
+        if retrier.jitter {
+            delay_ms = (self.dice.fraction() * delay_ms as f64) as u64;
+        }
+        let timer = self.set_timer(site.frame, self.after_ms(delay_ms));
+        if let Some(activation) = self.activation_mut(site.frame) {
+            match activation.retries.iter_mut().find(|(at, _)| usize::from(*at) == index) {
+                Some((_, used)) => *used += 1,
+                None => activation.retries.push((index as u16, 1)),
+            }
+            activation.phase = Phase::BackingOff(timer);
+        }
+        true
+    }
+
+    /// The way out through a catcher.
+    fn caught(&mut self, site: &Site<'a>, catcher: &Catcher, raised: &Raised) -> Result<Outcome, Raised> {
+        let error = Data::Value(error_output(&raised.failure));
+        let assigned = self.assignments(site, catcher.assign.as_ref(), &error)?;
+        let output = self.merge(site, &catcher.result_path, error)?;
+        Ok(Outcome::Exit { output, next: Next::Next(catcher.next), assigned })
+    }
+
+    /// Nothing in the container handles the error: it goes to the Parallel or Map around it, or ends the execution.
+    fn container_failed(&mut self, site: &Site<'a>, raised: Raised) {
+        let last = self.last_event(site.frame);
+        let Some(seat) = self.execution.frames.get(&site.frame).and_then(|frame| frame.seat) else {
+            return self.fail_execution(last, raised.failure);
+        };
+        // The state that failed was entered and not left: a container reports it as aborted (recorded).
+        self.record_aborted(site, last);
+        if seat.iteration {
+            let name = self.site(seat.parent).map(|parent| parent.state.name.clone()).unwrap_or_default();
+            self.record_after(last, HistoryKind::MapIterationFailed { name, index: seat.index });
+        }
+        self.close_frame(site.frame);
+        self.abort_children(seat.parent, last);
+        if let Some(parent) = self.frame_mut(seat.parent) {
+            parent.last_event = last;
+        }
+        self.set_phase(seat.parent, Phase::Active);
+        if let Some(parent) = self.site(seat.parent) {
+            self.fail(&parent, raised);
+        }
+    }
+
+    /// Cuts off everything below a frame; each event follows the one that caused it (recorded).
+    fn abort_children(&mut self, parent: FrameId, cause: u64) {
+        let children: Vec<FrameId> = (self.execution.frames.iter())
+            .filter(|(_, frame)| frame.seat.is_some_and(|seat| seat.parent == parent))
+            .map(|(id, _)| *id)
+            .collect();
+        for child in children {
+            self.abort_children(child, cause);
+            if let Some(site) = self.site(child) {
+                self.withdraw(&site);
+                self.record_aborted(&site, cause);
+            }
+            let seat = self.close_frame(child).and_then(|frame| frame.seat);
+            if let Some(seat) = seat.filter(|seat| seat.iteration) {
+                let name = self.site(parent).map(|parent| parent.state.name.clone()).unwrap_or_default();
+                self.record_after(cause, HistoryKind::MapIterationAborted { name, index: seat.index });
+            }
+        }
+    }
+
+    /// Only states that can last have an aborted event.
+    fn record_aborted(&mut self, site: &Site<'a>, previous: u64) {
+        let state = state_type(&site.state.body);
+        if matches!(state, StateType::Task | StateType::Wait | StateType::Parallel | StateType::Map) {
+            self.record_after(previous, HistoryKind::StateAborted(state));
+        }
+    }
+
+    /// Takes back the task that a frame has out, if any.
+    fn withdraw(&mut self, site: &Site<'a>) {
+        let run = match self.activation(site.frame).map(|activation| &activation.phase) {
+            Some(Phase::Task(run)) => run.clone(),
+            _ => return,
+        };
+        self.take_back(site, &run);
+    }
+
+    /// The rows of a task that is over.
+    pub(crate) fn take_back(&mut self, site: &Site<'a>, run: &TaskRun) {
+        let Body::Task(task) = &site.state.body else { return };
+        match run.stage {
+            Stage::Offered => self.effect(Effect::Withdraw { task: run.id, activity: task.resource.arn().clone() }),
+            Stage::Calling => self.effect(Effect::Settle(run.id)),
+            Stage::Taken | Stage::Submitted => {}
+        }
+    }
+
+    // ---- ending ----
+
+    pub(crate) fn fail_execution(&mut self, previous: u64, failure: Failure) {
+        self.record_after(previous, HistoryKind::ExecutionFailed(failure.clone()));
+        self.end(Status::Failed, None, Some(failure));
+    }
+
+    /// StopExecution: the event follows nothing (recorded).
+    pub(crate) fn abort(&mut self, failure: Failure) {
+        self.record_after(0, HistoryKind::ExecutionAborted(failure.clone()));
+        self.end(Status::Aborted, None, Some(failure));
+    }
+
+    /// The machine's TimeoutSeconds; the event follows nothing (asl-facts 8).
+    pub(crate) fn time_out(&mut self, failure: Failure) {
+        self.record_after(0, HistoryKind::ExecutionTimedOut(failure.clone()));
+        self.end(Status::TimedOut, None, Some(failure));
+    }
+
+    fn end(&mut self, status: Status, output: Option<PayloadId>, failure: Option<Failure>) {
+        let frames: Vec<FrameId> = self.execution.frames.keys().copied().collect();
+        for frame in frames {
+            if let Some(site) = self.site(frame) {
+                self.withdraw(&site);
+            }
+        }
+        for timer in self.execution.timers() {
+            self.effect(Effect::ClearTimer(timer));
+        }
+        self.queue.clear();
+        self.change(Change::Ended { status, at_ms: self.at.now_ms, output, failure });
+    }
+
+    /// What `Assign` gives, as (name, value) pairs.
+    pub(crate) fn assignments(
+        &mut self,
+        site: &Site<'a>,
+        assign: Option<&Template>,
+        data: &Data,
+    ) -> Result<Vec<(Arc<str>, Data)>, Raised> {
+        let Some(template) = assign else { return Ok(Vec::new()) };
+        let value = self.template(site, template, data)?;
+        let value = self.value(&value);
+        let members = value.as_object().into_iter().flatten();
+        Ok(members.map(|(name, value)| (name.clone(), Data::Value(value.clone()))).collect())
+    }
+}
+
+/// `{"Error": …, "Cause": …}`; an absent cause is an empty one (recorded for timeouts).
+fn error_output(failure: &Failure) -> asl::json::Json {
+    use asl::json::Json;
+    let text = |part: &Option<Arc<str>>| Json::from(part.as_deref().unwrap_or_default());
+    Json::object([("Error", text(&failure.error)), ("Cause", text(&failure.cause))])
+}
+
+fn handlers(body: &Body) -> (&[Retrier], &[Catcher]) {
+    match body {
+        Body::Task(state) => (&state.retriers, &state.catchers),
+        Body::Parallel(state) => (&state.retriers, &state.catchers),
+        Body::Map(state) => (&state.retriers, &state.catchers),
+        Body::Pass(_) | Body::Choice(_) | Body::Wait(_) | Body::Succeed(_) | Body::Fail(_) => (&[], &[]),
+    }
+}
+
+pub(crate) fn state_type(body: &Body) -> StateType {
+    match body {
+        Body::Pass(_) => StateType::Pass,
+        Body::Task(_) => StateType::Task,
+        Body::Choice(_) => StateType::Choice,
+        Body::Wait(_) => StateType::Wait,
+        Body::Succeed(_) => StateType::Succeed,
+        Body::Fail(_) => StateType::Fail,
+        Body::Parallel(_) => StateType::Parallel,
+        Body::Map(_) => StateType::Map,
+    }
+}

@@ -1,0 +1,40 @@
+//! What happens next in an execution: a pure function of the machine, the execution, one event and the moment.
+//!
+//! ```text
+//!   (Machine, Execution, Event, Moment) ──apply──► Transition { changes, history, effects }
+//! ```
+//!
+//! [`apply`] reads nothing but its arguments. It mutates the execution only through [`Change`]s, which it applies as
+//! it makes them, so the live execution and one rebuilt from the journal are the same by construction: recovery is a
+//! checkpoint and a redo of changes, never a second decision. History is output for people and APIs; effects are what
+//! the caller performs once the changes are durable.
+//!
+//! The crate refuses to know where bytes are kept, what a socket is, what time it is, and how an activity or a
+//! function is reached.
+
+mod apply;
+mod change;
+mod context;
+mod effect;
+mod event;
+mod execution;
+mod failure;
+mod flow;
+mod history;
+mod io;
+mod journal;
+mod moment;
+mod payload;
+mod states;
+mod step;
+
+pub use apply::{Limits, Transition, apply};
+pub use change::Change;
+pub use effect::Effect;
+pub use event::{Event, Rejected, Start};
+pub use execution::{Counters, Execution, Facts, Frame, FrameId, Status, TaskId, TaskView, Timer, TimerId};
+pub use failure::Failure;
+pub use history::{HistoryEvent, HistoryKind, StateType, TaskEvent};
+pub use journal::{Chunk, JournalError};
+pub use moment::{Moment, World};
+pub use payload::PayloadId;

@@ -1,0 +1,128 @@
+//! Map, inline: one frame for each iteration that is running; the next starts when one is done.
+
+use asl::json::Json;
+use asl::states::map::{INLINE_CONCURRENCY_MAX, Map};
+
+use crate::change::Change;
+use crate::execution::{MapRun, Phase, Seat};
+use crate::failure::Raised;
+use crate::flow::Outcome;
+use crate::history::HistoryKind;
+use crate::io::Extra;
+use crate::payload::PayloadId;
+use crate::step::{Data, Site, Step};
+
+pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Result<Outcome, Raised> {
+    let input = step.select(site, &state.input, Data::Named(site.input))?;
+    let concurrency =
+        step.count(site, state.max_concurrency.as_ref(), &input, "MaxConcurrencyPath", "integer")?;
+    step.count(site, state.tolerated_failure_count.as_ref(), &input, "ToleratedFailureCountPath", "integer")?;
+    let percentage = step.count(
+        site,
+        state.tolerated_failure_percentage.as_ref(),
+        &input,
+        "ToleratedFailurePercentagePath",
+        "float",
+    )?;
+    if percentage.is_some_and(|percentage| percentage > 100) {
+        return Err(step.runtime(site, "ToleratedFailurePercentage must be between 0 and 100."));
+    }
+    let items = match &state.items_path {
+        Some(path) => Data::Value(step.find(site, path, &input)?),
+        None => input.clone(),
+    };
+    let Some(length) = step.value(&items).as_array().map(<[Json]>::len) else {
+        let path = state.items_path.as_ref().map_or("$".to_owned(), ToString::to_string);
+        return Err(step.runtime(site, format!("Reference path \"{path}\" must point to array.")));
+    };
+    let items = step.name(items, &site.state.name)?;
+    let input = step.name(input, &site.state.name)?;
+    step.record(site.frame, HistoryKind::MapStateStarted { length: length as u32 });
+    let asked = concurrency.filter(|concurrency| *concurrency > 0).unwrap_or(INLINE_CONCURRENCY_MAX);
+    let run = MapRun {
+        items,
+        input,
+        concurrency: asked.min(INLINE_CONCURRENCY_MAX) as u32,
+        next: 0,
+        running: 0,
+        results: vec![None; length],
+    };
+    step.set_phase(site.frame, Phase::Iterations(run));
+    if length == 0 {
+        let last = step.last_event(site.frame);
+        return complete(step, site, state, Vec::new(), last);
+    }
+    let last = step.last_event(site.frame);
+    start_iterations(step, site, state, last)?;
+    Ok(Outcome::Parked)
+}
+
+/// Starts as many iterations as may run; each follows `last`.
+fn start_iterations<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map, last: u64) -> Result<(), Raised> {
+    loop {
+        let Some(Phase::Iterations(run)) = step.activation(site.frame).map(|activation| &activation.phase) else {
+            return Ok(());
+        };
+        if run.running >= run.concurrency || run.next as usize >= run.results.len() {
+            return Ok(());
+        }
+        let (index, items, input) = (run.next, Data::Named(run.items), Data::Named(run.input));
+        let item = step.value(&items).index(index as usize).cloned().unwrap_or(Json::Null);
+        let data = match &state.item_selector {
+            Some(selector) => {
+                let extra = Extra { item: Some((index, item)), task: None };
+                step.template_with(site, &selector.template, &input, extra)?
+            }
+            None => Data::Value(item),
+        };
+        let input = step.name(data, &site.state.name)?;
+        step.inside(site.frame, Change::IterationStarted(site.frame));
+        let name = site.state.name.clone();
+        let started = step.record_after(last, HistoryKind::MapIterationStarted { name, index });
+        let seat = Seat { parent: site.frame, index, iteration: true };
+        step.open_frame(Some(seat), state.processor, started, input);
+    }
+}
+
+/// An iteration returned; `last` is its last event, which the next iteration follows (recorded).
+pub(crate) fn iteration_done<'a>(
+    step: &mut Step<'a>,
+    site: &Site<'a>,
+    state: &Map,
+    index: u32,
+    output: PayloadId,
+    last: u64,
+) -> Result<Outcome, Raised> {
+    let name = site.state.name.clone();
+    let succeeded = step.record_after(last, HistoryKind::MapIterationSucceeded { name, index });
+    step.inside(site.frame, Change::Result { frame: site.frame, index, output });
+    start_iterations(step, site, state, last)?;
+    let Some(Phase::Iterations(run)) = step.activation(site.frame).map(|activation| &activation.phase) else {
+        return Ok(Outcome::Parked);
+    };
+    if run.running > 0 || (run.next as usize) < run.results.len() {
+        return Ok(Outcome::Parked);
+    }
+    let results = run.results.iter().copied().flatten().collect();
+    complete(step, site, state, results, succeeded)
+}
+
+fn complete<'a>(
+    step: &mut Step<'a>,
+    site: &Site<'a>,
+    state: &Map,
+    results: Vec<PayloadId>,
+    last: u64,
+) -> Result<Outcome, Raised> {
+    step.join(site, last, HistoryKind::MapStateSucceeded);
+    let texts: Vec<_> = results.into_iter().map(|id| step.text(id)).collect();
+    let result = step.array_of(texts);
+    let shaped = match &state.result_selector {
+        Some(selector) => step.template(site, selector, &result)?,
+        None => result,
+    };
+    let assigned = step.assignments(site, state.assign.as_ref(), &shaped)?;
+    let merged = step.merge(site, &state.result_path, shaped)?;
+    let output = step.select(site, &state.output, merged)?;
+    Ok(Outcome::Exit { output, next: state.next, assigned })
+}

@@ -1,0 +1,56 @@
+//! Parallel: one frame for each branch; done when all are, failed when one is.
+
+use asl::machine::ContainerId;
+use asl::states::parallel::Parallel;
+
+use crate::change::Change;
+use crate::execution::{Phase, Seat};
+use crate::failure::Raised;
+use crate::flow::Outcome;
+use crate::history::HistoryKind;
+use crate::payload::PayloadId;
+use crate::step::{Data, Site, Step};
+
+pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Parallel) -> Result<Outcome, Raised> {
+    let mut data = step.select(site, &state.input, Data::Named(site.input))?;
+    if let Some(parameters) = &state.parameters {
+        data = step.template(site, parameters, &data)?;
+    }
+    let input = step.name(data, &site.state.name)?;
+    let started = step.record(site.frame, HistoryKind::ParallelStateStarted);
+    step.set_phase(site.frame, Phase::Branches { results: vec![None; state.branches.len()] });
+    for (index, branch) in state.branches.iter().enumerate() {
+        let seat = Seat { parent: site.frame, index: index as u32, iteration: false };
+        step.open_frame(Some(seat), ContainerId(branch.0), started, input);
+    }
+    Ok(Outcome::Parked)
+}
+
+/// A branch returned; `last` is its last event.
+pub(crate) fn branch_done<'a>(
+    step: &mut Step<'a>,
+    site: &Site<'a>,
+    state: &Parallel,
+    index: u32,
+    output: PayloadId,
+    last: u64,
+) -> Result<Outcome, Raised> {
+    step.inside(site.frame, Change::Result { frame: site.frame, index, output });
+    let Some(Phase::Branches { results }) = step.activation(site.frame).map(|activation| &activation.phase) else {
+        return Ok(Outcome::Parked);
+    };
+    let Some(results) = results.iter().copied().collect::<Option<Vec<PayloadId>>>() else {
+        return Ok(Outcome::Parked);
+    };
+    step.join(site, last, HistoryKind::ParallelStateSucceeded);
+    let texts: Vec<_> = results.into_iter().map(|id| step.text(id)).collect();
+    let result = step.array_of(texts);
+    let shaped = match &state.result_selector {
+        Some(selector) => step.template(site, selector, &result)?,
+        None => result,
+    };
+    let assigned = step.assignments(site, state.assign.as_ref(), &shaped)?;
+    let merged = step.merge(site, &state.result_path, shaped)?;
+    let output = step.select(site, &state.output, merged)?;
+    Ok(Outcome::Exit { output, next: state.next, assigned })
+}

@@ -1,0 +1,233 @@
+//! Task: hands work out, and goes on when the work is done, failed or late.
+//!
+//! A function or a service is pushed to: the task is scheduled and started in one step, and its call is an effect. An
+//! activity is pulled from: the task waits in a queue until a worker takes it, and its clocks run from then on.
+
+use std::sync::Arc;
+
+use asl::json::Json;
+use asl::states::task::{Pattern, Resource, Task};
+
+use crate::effect::Effect;
+use crate::execution::{FrameId, Phase, Stage, TaskId, TaskRun, Timer};
+use crate::failure::{Failure, Raised};
+use crate::flow::Outcome;
+use crate::history::{HistoryKind, TaskEvent};
+use crate::io::Extra;
+use crate::payload::PayloadId;
+use crate::step::{Data, Site, Step};
+
+pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -> Result<Outcome, Raised> {
+    let id = TaskId::new(site.frame, step.number());
+    let mut data = step.select(site, &state.input, Data::Named(site.input))?;
+    let shown = Extra { task: waits_for_token(&state.resource).then_some(id), item: None };
+    if let Some(parameters) = &state.parameters {
+        data = step.template_with(site, parameters, &data, shown)?;
+    }
+    let raw = Data::Named(site.input);
+    let timeout_seconds = step.seconds(site, state.timeout.as_ref(), &raw, "TimeoutSecondsPath")?;
+    let heartbeat_seconds = step.seconds(site, state.heartbeat.as_ref(), &raw, "HeartbeatSecondsPath")?;
+    let credentials = credentials(step, site, state)?;
+    if let Resource::Activity(arn) = &state.resource {
+        if !step.at.world.has_activity(arn) {
+            return Err(step.runtime(site, "The activity ARN does not exist."));
+        }
+    }
+    let input = step.name(data, &result_source(&state.resource))?;
+    let scheduled = TaskEvent::Scheduled {
+        resource: resource_shown(&state.resource),
+        region: step.execution.facts().region.as_str().into(),
+        input,
+        timeout_seconds,
+        heartbeat_seconds,
+        credentials,
+    };
+    record(step, site.frame, &state.resource, scheduled);
+    let mut run = TaskRun {
+        id,
+        input,
+        timeout_seconds,
+        heartbeat_seconds,
+        timeout: None,
+        heartbeat: None,
+        stage: Stage::Offered,
+    };
+    match &state.resource {
+        Resource::Activity(arn) => step.effect(Effect::Offer { task: id, activity: arn.clone() }),
+        Resource::Lambda(_) | Resource::Service(_) => {
+            record(step, site.frame, &state.resource, TaskEvent::Started { worker: None });
+            run.stage = Stage::Calling;
+            start_clocks(step, site.frame, &mut run);
+            step.effect(Effect::Call(id));
+        }
+    }
+    step.set_phase(site.frame, Phase::Task(run));
+    Ok(Outcome::Parked)
+}
+
+fn credentials<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -> Result<Option<Arc<str>>, Raised> {
+    let Some(template) = &state.credentials else { return Ok(None) };
+    let made = step.template(site, template, &Data::Named(site.input))?;
+    Ok(step.value(&made).get("RoleArn").and_then(Json::as_str).map(Arc::from))
+}
+
+/// Both clocks run from when the work starts (contracts: activities).
+fn start_clocks(step: &mut Step<'_>, frame: FrameId, run: &mut TaskRun) {
+    run.timeout = set_clock(step, frame, run.timeout_seconds);
+    run.heartbeat = set_clock(step, frame, run.heartbeat_seconds);
+}
+
+fn set_clock(step: &mut Step<'_>, frame: FrameId, seconds: Option<u64>) -> Option<Timer> {
+    let due_ms = step.after_seconds(seconds?);
+    Some(step.set_timer(frame, due_ms))
+}
+
+fn clear(step: &mut Step<'_>, timer: Option<Timer>) {
+    if let Some(timer) = timer {
+        step.effect(Effect::ClearTimer(timer));
+    }
+}
+
+/// The run of a task that is known to be out.
+fn run_of(step: &Step<'_>, id: TaskId) -> Option<TaskRun> {
+    step.execution.task_run(id).map(|(_, run)| run.clone())
+}
+
+/// A worker takes the task of an activity.
+pub(crate) fn taken(step: &mut Step<'_>, id: TaskId, worker: Option<Arc<str>>) {
+    let (Some(mut run), Some((site, state))) = (run_of(step, id), at(step, id)) else { return };
+    step.effect(Effect::Withdraw { task: id, activity: state.resource.arn().clone() });
+    record(step, site.frame, &state.resource, TaskEvent::Started { worker });
+    run.stage = Stage::Taken;
+    start_clocks(step, site.frame, &mut run);
+    step.set_phase(site.frame, Phase::Task(run));
+}
+
+/// The answer with the task never reached its worker: the task waits for another, its clocks stopped.
+pub(crate) fn returned(step: &mut Step<'_>, id: TaskId) {
+    let (Some(mut run), Some((site, state))) = (run_of(step, id), at(step, id)) else { return };
+    clear(step, run.timeout.take());
+    clear(step, run.heartbeat.take());
+    run.stage = Stage::Offered;
+    step.effect(Effect::Offer { task: id, activity: state.resource.arn().clone() });
+    step.set_phase(site.frame, Phase::Task(run));
+}
+
+/// A call was answered; the task now waits for whoever holds its token.
+pub(crate) fn submitted(step: &mut Step<'_>, id: TaskId, output: Arc<str>) {
+    let (Some(mut run), Some((site, state))) = (run_of(step, id), at(step, id)) else { return };
+    let output = step.name_text(output);
+    step.effect(Effect::Settle(id));
+    record(step, site.frame, &state.resource, TaskEvent::Submitted { output });
+    run.stage = Stage::Submitted;
+    step.set_phase(site.frame, Phase::Task(run));
+}
+
+/// The heartbeat's clock starts anew; no event tells of it.
+pub(crate) fn heartbeat(step: &mut Step<'_>, id: TaskId) {
+    let Some(mut run) = run_of(step, id) else { return };
+    if run.heartbeat.is_none() {
+        return;
+    }
+    clear(step, run.heartbeat.take());
+    run.heartbeat = set_clock(step, id.frame(), run.heartbeat_seconds);
+    step.set_phase(id.frame(), Phase::Task(run));
+}
+
+/// The task is done: its result goes on through ResultSelector, ResultPath and OutputPath.
+pub(crate) fn succeeded(step: &mut Step<'_>, id: TaskId, output: Arc<str>) {
+    let Some((site, state)) = at(step, id) else { return };
+    if output.len() > step.limits.payload_bytes_max {
+        return failed(step, id, Raised::data_limit(&result_source(&state.resource)));
+    }
+    close(step, id);
+    let result = step.name_text(output);
+    record(step, site.frame, &state.resource, TaskEvent::Succeeded { output: result });
+    let outcome = finish(step, &site, state, result);
+    step.settle(&site, outcome);
+}
+
+fn finish<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Task, result: PayloadId) -> Result<Outcome, Raised> {
+    let result = Data::Named(result);
+    let shaped = match &state.result_selector {
+        Some(selector) => step.template(site, selector, &result)?,
+        None => result,
+    };
+    let assigned = step.assignments(site, state.assign.as_ref(), &shaped)?;
+    let merged = step.merge(site, &state.result_path, shaped)?;
+    let output = step.select(site, &state.output, merged)?;
+    Ok(Outcome::Exit { output, next: state.next, assigned })
+}
+
+/// The task failed, as whoever worked on it says.
+pub(crate) fn failed(step: &mut Step<'_>, id: TaskId, raised: Raised) {
+    let failure = raised.failure.clone();
+    over(step, id, TaskEvent::Failed(failure), raised);
+}
+
+/// The task was late, or its worker silent.
+pub(crate) fn timed_out(step: &mut Step<'_>, id: TaskId, raised: Raised) {
+    let failure = Failure { error: raised.failure.error.clone(), cause: None };
+    over(step, id, TaskEvent::TimedOut(failure), raised);
+}
+
+fn over(step: &mut Step<'_>, id: TaskId, event: TaskEvent, raised: Raised) {
+    let Some((site, state)) = at(step, id) else { return };
+    close(step, id);
+    record(step, site.frame, &state.resource, event);
+    step.fail(&site, raised);
+}
+
+/// Takes back the rows and clocks of a task that is over.
+fn close(step: &mut Step<'_>, id: TaskId) {
+    let (Some(run), Some(site)) = (run_of(step, id), step.site(id.frame())) else { return };
+    step.take_back(&site, &run);
+    clear(step, run.timeout);
+    clear(step, run.heartbeat);
+    step.set_phase(site.frame, Phase::Active);
+}
+
+fn at<'a>(step: &Step<'a>, id: TaskId) -> Option<(Site<'a>, &'a Task)> {
+    let site = step.site(id.frame())?;
+    match &site.state.body {
+        asl::machine::Body::Task(task) => Some((site, task)),
+        _ => None,
+    }
+}
+
+fn waits_for_token(resource: &Resource) -> bool {
+    match resource {
+        Resource::Activity(_) => true,
+        Resource::Lambda(_) => false,
+        Resource::Service(service) => service.pattern != Pattern::RequestResponse,
+    }
+}
+
+/// What a Scheduled event calls the resource.
+fn resource_shown(resource: &Resource) -> Arc<str> {
+    match resource {
+        Resource::Lambda(arn) | Resource::Activity(arn) => arn.clone(),
+        Resource::Service(service) => service.resource(),
+    }
+}
+
+/// What a result that is too large is said to come from (recorded).
+fn result_source(resource: &Resource) -> Arc<str> {
+    match resource {
+        Resource::Lambda(arn) | Resource::Activity(arn) => arn.clone(),
+        Resource::Service(service) => service.service.clone(),
+    }
+}
+
+fn record(step: &mut Step<'_>, frame: FrameId, resource: &Resource, event: TaskEvent) {
+    let kind = match resource {
+        Resource::Lambda(_) => HistoryKind::LambdaFunction(event),
+        Resource::Activity(_) => HistoryKind::Activity(event),
+        Resource::Service(service) => HistoryKind::Task {
+            service: service.service.clone(),
+            resource: service.resource(),
+            event,
+        },
+    };
+    step.record(frame, kind);
+}

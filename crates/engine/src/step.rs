@@ -1,0 +1,419 @@
+//! One step in the making: the execution as it is being moved, and what the caller will get.
+//!
+//! Frames are moved in place and the frames that moved are remembered; [`Step::finish`] turns them into changes, one
+//! for each frame however often it moved, so that the journal pays for where a step ended and not for its way.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use asl::json::{DEPTH_MAX, Json, TooLong};
+use asl::machine::{ContainerId, Machine, State, StateId};
+
+use crate::apply::{Limits, Transition};
+use crate::change::Change;
+use crate::effect::Effect;
+use crate::event::Start;
+use crate::execution::{
+    Activation, Execution, Facts, Frame, FrameId, Phase, Position, Seat, Timer, TimerId, container_ref,
+    frame_timers,
+};
+use crate::failure::{Failure, RUNTIME, Raised};
+use crate::history::{HistoryEvent, HistoryKind};
+use crate::moment::{Dice, Moment};
+use crate::payload::{Payload, PayloadId};
+
+/// A step that is being decided.
+pub(crate) struct Step<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) execution: &'a mut Execution,
+    pub(crate) at: Moment<'a>,
+    pub(crate) limits: Limits,
+    pub(crate) dice: Dice,
+    /// Frames that can go on within this step.
+    pub(crate) queue: VecDeque<FrameId>,
+    pub(crate) transitions: u32,
+    /// The history has no room but for the event that says so.
+    pub(crate) full: bool,
+    payloads: Vec<Change>,
+    /// Changes of something else than whole frames.
+    others: Vec<Change>,
+    /// Changes inside a frame; void when the whole frame is written.
+    inner: Vec<(FrameId, Change)>,
+    moved: BTreeSet<FrameId>,
+    gone: BTreeSet<FrameId>,
+    /// Frames from this number on did not exist before the step.
+    frames_before: u32,
+    history: Vec<HistoryEvent>,
+    effects: Vec<Effect>,
+}
+
+/// A payload on its way through a state: named already, or not yet worth a name.
+#[derive(Clone, Debug)]
+pub(crate) enum Data {
+    /// It has a name; its text goes on verbatim.
+    Named(PayloadId),
+    /// Computed.
+    Value(Json),
+    /// A text from outside, or put together from texts.
+    Text(Arc<str>),
+}
+
+/// A frame in a state: what the state's own file needs to know.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) frame: FrameId,
+    pub(crate) state: &'a State,
+    pub(crate) entered_event: u64,
+    /// The raw input.
+    pub(crate) input: PayloadId,
+}
+
+impl<'a> Step<'a> {
+    pub(crate) fn begin(
+        machine: &'a Machine,
+        execution: &'a mut Execution,
+        at: Moment<'a>,
+        limits: Limits,
+    ) -> Step<'a> {
+        execution.step += 1;
+        Step {
+            frames_before: execution.counters.frame,
+            machine,
+            execution,
+            at,
+            limits,
+            dice: Dice::new(at.seed),
+            queue: VecDeque::new(),
+            transitions: 0,
+            full: false,
+            payloads: Vec::new(),
+            others: Vec::new(),
+            inner: Vec::new(),
+            moved: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            history: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// The first event: facts, the root frame and the machine's deadline.
+    pub(crate) fn start(&mut self, start: Start) {
+        let input = self.name_text(start.input);
+        let role_arn: Arc<str> = start.role_arn.as_str().into();
+        let facts = Arc::new(Facts {
+            arn: start.arn,
+            name: start.name,
+            machine_arn: start.machine_arn,
+            machine_name: start.machine_name,
+            role_arn: start.role_arn,
+            region: start.region,
+            started_ms: self.at.now_ms,
+            input,
+            trace_header: start.trace_header,
+        });
+        self.execution.facts = Some(facts.clone());
+        self.others.push(Change::Started(facts));
+        self.record_after(0, HistoryKind::ExecutionStarted { input, role_arn });
+        if let Some(seconds) = self.machine.timeout_seconds {
+            let number = self.number();
+            let timer = Timer { id: TimerId::of_execution(number), due_ms: self.after_seconds(seconds) };
+            self.execution.deadline = Some(timer);
+            self.others.push(Change::Deadline(Some(timer)));
+            self.effect(Effect::SetTimer(timer));
+        }
+        self.open_frame(None, ContainerId::ROOT, 0, input);
+    }
+
+    /// Goes on where a bounded step stopped: frames that can go on, the one that waited longest first.
+    pub(crate) fn resume(&mut self) {
+        self.execution.continuation = None;
+        self.others.push(Change::Continuation(None));
+        let mut ready: Vec<(u64, FrameId)> = (self.execution.frames.iter())
+            .filter(|(_, frame)| matches!(frame.position, Position::Entering { .. }))
+            .map(|(id, frame)| (frame.last_event, *id))
+            .collect();
+        ready.sort_unstable();
+        self.queue.extend(ready.into_iter().map(|(_, id)| id));
+    }
+
+    /// Lets frames go on until all wait, the execution ends, or the step has made enough transitions.
+    pub(crate) fn run(&mut self) {
+        while !self.ended() {
+            if self.full {
+                return self.overflow();
+            }
+            if self.transitions >= self.limits.step_transitions_max && !self.queue.is_empty() {
+                return self.postpone();
+            }
+            let Some(frame) = self.queue.pop_front() else { return };
+            self.advance(frame);
+            self.transitions += 1;
+        }
+    }
+
+    /// The last event of a full history.
+    fn overflow(&mut self) {
+        let max = self.limits.history_events_max;
+        let cause = format!("The execution reached the maximum number of history events ({max}).");
+        let last = self.execution.counters.event - 1;
+        self.fail_execution(last, Failure::new(RUNTIME, cause));
+    }
+
+    fn postpone(&mut self) {
+        let number = self.number();
+        let timer = Timer { id: TimerId::of_execution(number), due_ms: self.at.now_ms };
+        self.execution.continuation = Some(timer);
+        self.others.push(Change::Continuation(Some(timer)));
+        self.effect(Effect::SetTimer(timer));
+    }
+
+    /// What the caller gets: the changes first, in an order that redo can follow.
+    pub(crate) fn finish(mut self) -> Transition {
+        let mut changes = vec![Change::Step(self.execution.step)];
+        changes.append(&mut self.payloads);
+        changes.push(Change::Counters(self.execution.counters));
+        let ended = self.ended();
+        if !ended {
+            let whole = |frame: &FrameId| self.moved.contains(frame) || self.gone.contains(frame);
+            changes.extend(self.inner.into_iter().filter(|(frame, _)| !whole(frame)).map(|(_, change)| change));
+            for id in &self.moved {
+                if let Some(frame) = self.execution.frames.get(id) {
+                    changes.push(Change::Frame(*id, Box::new(frame.clone())));
+                }
+            }
+            let known = self.gone.iter().filter(|id| id.0 < self.frames_before);
+            changes.extend(known.map(|id| Change::FrameGone(*id)));
+        }
+        let gone = &self.gone;
+        let lives = |change: &Change| match change {
+            Change::Assigned(frame, ..) => !ended && !gone.contains(frame),
+            _ => true,
+        };
+        changes.extend(self.others.into_iter().filter(lives));
+        if self.execution.heap.wants_sweep() {
+            let live = self.execution.live_payloads();
+            self.execution.heap.sweep(&live);
+        }
+        Transition { changes, history: self.history, effects: without_pairs(self.effects) }
+    }
+
+    // ---- payloads ----
+
+    /// Gives data a name, and its text a place in this step's chunk.
+    ///
+    /// A value is written out under the limit, not written and then measured: shared parts make small trees with
+    /// enormous texts. `what` is the state, task or service that a value over the limit is blamed on.
+    pub(crate) fn name(&mut self, data: Data, what: &str) -> Result<PayloadId, Raised> {
+        let bytes_max = self.limits.payload_bytes_max;
+        let payload = match data {
+            Data::Named(id) if self.text(id).len() <= bytes_max => return Ok(id),
+            Data::Text(text) if text.len() <= bytes_max => Payload::of_text(text),
+            Data::Value(value) if value.depth() <= DEPTH_MAX => match value.to_text_within(bytes_max) {
+                Ok(text) => Payload::of_value(text.into(), value),
+                Err(TooLong) => return Err(Raised::data_limit(what)),
+            },
+            Data::Value(_) => {
+                return Err(Raised::runtime(format!("'{what}' made a value that is nested deeper than {DEPTH_MAX}.")));
+            }
+            Data::Named(_) | Data::Text(_) => return Err(Raised::data_limit(what)),
+        };
+        Ok(self.keep(payload))
+    }
+
+    /// Names a text whose size the caller has checked.
+    pub(crate) fn name_text(&mut self, text: Arc<str>) -> PayloadId {
+        self.keep(Payload::of_text(text))
+    }
+
+    fn keep(&mut self, payload: Payload) -> PayloadId {
+        let id = PayloadId { step: self.execution.step, slot: self.payloads.len() as u32 };
+        self.payloads.push(Change::Payload(id, payload.text.clone()));
+        self.execution.heap.insert(id, payload);
+        id
+    }
+
+    /// The value of data; sharing, not copying.
+    pub(crate) fn value(&self, data: &Data) -> Json {
+        match data {
+            Data::Named(id) => self.execution.heap.get(*id).map_or(Json::Null, |payload| payload.value().clone()),
+            Data::Value(value) => value.clone(),
+            Data::Text(text) => Payload::of_text(text.clone()).value().clone(),
+        }
+    }
+
+    /// The text of a payload that is in memory.
+    pub(crate) fn text(&self, id: PayloadId) -> Arc<str> {
+        self.execution.text(id).unwrap_or_else(|| "null".into())
+    }
+
+    // ---- frames ----
+
+    /// Opens a frame at the start of a container.
+    pub(crate) fn open_frame(&mut self, seat: Option<Seat>, container: ContainerId, last_event: u64, input: PayloadId) {
+        let id = FrameId(self.execution.counters.frame);
+        self.execution.counters.frame += 1;
+        let state = self.machine.container(container).start_at.0;
+        let position = Position::Entering { state, input };
+        let frame = Frame { seat, container: container_ref(container), last_event, position };
+        self.execution.frames.insert(id, frame);
+        self.moved.insert(id);
+        self.queue.push_back(id);
+    }
+
+    /// Removes a frame and clears its timers.
+    pub(crate) fn close_frame(&mut self, id: FrameId) -> Option<Frame> {
+        let frame = self.execution.frames.get(&id)?.clone();
+        for timer in frame_timers(&frame) {
+            self.effect(Effect::ClearTimer(timer));
+        }
+        self.execution.redo(Change::FrameGone(id));
+        self.gone.insert(id);
+        Some(frame)
+    }
+
+    pub(crate) fn frame_mut(&mut self, id: FrameId) -> Option<&mut Frame> {
+        self.moved.insert(id);
+        self.execution.frames.get_mut(&id)
+    }
+
+    /// Moves a frame to the door of a state of its container.
+    pub(crate) fn move_to(&mut self, id: FrameId, state: StateId, input: PayloadId) {
+        if let Some(frame) = self.frame_mut(id) {
+            frame.position = Position::Entering { state: state.0, input };
+            self.queue.push_back(id);
+        }
+    }
+
+    pub(crate) fn activation(&self, id: FrameId) -> Option<&Activation> {
+        self.execution.activation(id)
+    }
+
+    pub(crate) fn activation_mut(&mut self, id: FrameId) -> Option<&mut Activation> {
+        match &mut self.frame_mut(id)?.position {
+            Position::In(activation) => Some(activation),
+            Position::Entering { .. } => None,
+        }
+    }
+
+    pub(crate) fn set_phase(&mut self, id: FrameId, phase: Phase) {
+        if let Some(activation) = self.activation_mut(id) {
+            activation.phase = phase;
+        }
+    }
+
+    /// A change inside a frame: written by itself when nothing else of the frame moves in this step.
+    pub(crate) fn inside(&mut self, frame: FrameId, change: Change) {
+        self.execution.redo(change.clone());
+        self.inner.push((frame, change));
+    }
+
+    /// Any other change.
+    pub(crate) fn change(&mut self, change: Change) {
+        self.execution.redo(change.clone());
+        self.others.push(change);
+    }
+
+    pub(crate) fn site(&self, frame: FrameId) -> Option<Site<'a>> {
+        let activation = self.activation(frame)?;
+        let state = self.machine.state(activation.state());
+        Some(Site { frame, state, entered_event: activation.entered_event, input: activation.input })
+    }
+
+    // ---- time, numbers, effects ----
+
+    /// A number for a task or timer.
+    pub(crate) fn number(&mut self) -> u32 {
+        self.execution.counters.number += 1;
+        self.execution.counters.number
+    }
+
+    pub(crate) fn after_seconds(&self, seconds: u64) -> i64 {
+        self.after_ms(seconds.saturating_mul(1000))
+    }
+
+    pub(crate) fn after_ms(&self, ms: u64) -> i64 {
+        self.at.now_ms.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX))
+    }
+
+    /// Sets a timer of a frame. The caller keeps it in the frame's phase.
+    pub(crate) fn set_timer(&mut self, frame: FrameId, due_ms: i64) -> Timer {
+        let timer = Timer { id: TimerId::new(frame, self.number()), due_ms };
+        self.effect(Effect::SetTimer(timer));
+        timer
+    }
+
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        self.execution.stopped_ms.is_some()
+    }
+
+    // ---- history ----
+
+    /// Tells the history what a frame did; the next event of the frame follows it.
+    pub(crate) fn record(&mut self, frame: FrameId, kind: HistoryKind) -> u64 {
+        let previous = self.last_event(frame);
+        let id = self.record_after(previous, kind);
+        if let Some(frame) = self.frame_mut(frame) {
+            frame.last_event = id;
+        }
+        id
+    }
+
+    pub(crate) fn last_event(&self, frame: FrameId) -> u64 {
+        self.execution.frames.get(&frame).map_or(0, |frame| frame.last_event)
+    }
+
+    /// The children of a state are done: `last` is the event that both this one and the exit follow (recorded).
+    pub(crate) fn join(&mut self, site: &Site<'_>, last: u64, kind: HistoryKind) {
+        self.record_after(last, kind);
+        if let Some(frame) = self.frame_mut(site.frame) {
+            frame.last_event = last;
+        }
+        self.set_phase(site.frame, Phase::Active);
+    }
+
+    /// Tells the history something that nothing of the frame follows: a leaf.
+    pub(crate) fn record_after(&mut self, previous: u64, kind: HistoryKind) -> u64 {
+        let id = self.execution.counters.event;
+        if id >= self.limits.history_events_max && !is_terminal(&kind) {
+            self.full = true;
+            return previous;
+        }
+        self.execution.counters.event += 1;
+        self.history.push(HistoryEvent { id, previous, at_ms: self.at.now_ms, kind });
+        id
+    }
+}
+
+fn is_terminal(kind: &HistoryKind) -> bool {
+    matches!(
+        kind,
+        HistoryKind::ExecutionSucceeded { .. }
+            | HistoryKind::ExecutionFailed(_)
+            | HistoryKind::ExecutionAborted(_)
+            | HistoryKind::ExecutionTimedOut(_)
+    )
+}
+
+/// Leaves out what was both asked for and taken back within the step.
+fn without_pairs(effects: Vec<Effect>) -> Vec<Effect> {
+    let mut out: Vec<Effect> = Vec::with_capacity(effects.len());
+    for effect in effects {
+        let asked = match &effect {
+            Effect::ClearTimer(timer) => Some(Effect::SetTimer(*timer)),
+            Effect::Withdraw { task, activity } => Some(Effect::Offer { task: *task, activity: activity.clone() }),
+            Effect::Settle(task) => Some(Effect::Call(*task)),
+            Effect::SetTimer(_) | Effect::Offer { .. } | Effect::Call(_) => None,
+        };
+        match asked.and_then(|asked| out.iter().position(|earlier| *earlier == asked)) {
+            Some(at) => {
+                out.remove(at);
+            }
+            None => out.push(effect),
+        }
+    }
+    out
+}

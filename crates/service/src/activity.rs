@@ -1,0 +1,296 @@
+//! Activities: names under which tasks wait for workers.
+//!
+//! A worker's poll takes a task out of the queue under a lease, lets the owner commit that it is started, and only
+//! then gets it. A poll whose client has gone takes nothing; an answer that could not be written gives the task back
+//! ([`Delivery`]). So a task is never lost in a closed connection, as it is on AWS for the 60 seconds of a poll.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use engine::{Event, TaskId};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use store::{Catalogue, ExecutionId, Expect, PutOutcome, QueueId};
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::time::Instant;
+
+use crate::arn::{Place, StatesArn, check_name};
+use crate::clock::now_ms;
+use crate::machine::{decode, encode};
+use crate::owner::Failed;
+use crate::refusal::Refusal;
+use crate::service::{POLL, Service, Shared};
+
+/// The kind of the catalogue's activity rows; the key is the name.
+const ACTIVITIES: &str = "activity";
+/// Workers that may poll one activity at a time (asl-facts 22).
+const POLLERS_MAX: usize = 1000;
+/// How long a task that a poll has taken stays invisible to others; its owner commits far sooner.
+const LEASE_MS: i64 = 30_000;
+/// How often a poll looks by itself: wakeups are hints, looking is the truth.
+const LOOK: Duration = Duration::from_secs(5);
+/// Activities read at a time at start.
+const ROWS_PER_READ: usize = 1000;
+
+/// One activity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActivityRecord {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// When it was created, in milliseconds since the epoch.
+    pub created_ms: i64,
+    /// `encryptionConfiguration` as it was given.
+    pub encryption: Option<serde_json::Value>,
+    /// Its tags, by key.
+    pub tags: Vec<(String, String)>,
+}
+
+/// The queue of an activity.
+pub(crate) fn queue_of(arn: &str) -> QueueId {
+    let digest = Sha256::digest(arn.as_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    QueueId(id)
+}
+
+/// The activities of a server and who waits at them.
+pub(crate) struct Activities {
+    catalogue: Arc<dyn Catalogue>,
+    place: Place,
+    /// Known activities; a decision asks this map, which must not wait.
+    known: Mutex<HashMap<String, Arc<Waiters>>>,
+}
+
+/// The polls that wait at one activity.
+struct Waiters {
+    offered: Notify,
+    places: Arc<Semaphore>,
+}
+
+impl Activities {
+    pub(crate) async fn open(catalogue: Arc<dyn Catalogue>, place: Place) -> Result<Self, Refusal> {
+        let activities = Activities { catalogue, place, known: Mutex::default() };
+        let mut after: Option<String> = None;
+        loop {
+            let (records, next) = activities.list(after.as_deref(), ROWS_PER_READ).await?;
+            for record in records {
+                activities.know(&record.arn);
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(activities),
+            }
+        }
+    }
+
+    pub(crate) fn exists(&self, arn: &str) -> bool {
+        self.waiters(arn).is_some()
+    }
+
+    /// A task was put into its queue: one poll may look.
+    pub(crate) fn offered(&self, arn: &str) {
+        if let Some(waiters) = self.waiters(arn) {
+            waiters.offered.notify_one();
+        }
+    }
+
+    fn waiters(&self, arn: &str) -> Option<Arc<Waiters>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
+    }
+
+    fn know(&self, arn: &str) {
+        let waiters = || Arc::new(Waiters { offered: Notify::new(), places: Arc::new(Semaphore::new(POLLERS_MAX)) });
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(arn.to_owned()).or_insert_with(waiters);
+    }
+
+    async fn list(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<ActivityRecord>, Option<String>), Refusal> {
+        let rows = self.catalogue.list(ACTIVITIES, after, limit).await?;
+        let next = (rows.len() == limit).then(|| rows.last().map(|(name, _)| name.clone())).flatten();
+        let records = rows.iter().map(|(_, row)| decode(&row.body)).collect::<Result<_, _>>()?;
+        Ok((records, next))
+    }
+
+    pub(crate) async fn record(&self, arn: &str) -> Result<(ActivityRecord, u64), Refusal> {
+        let parsed = StatesArn::parse(arn, &["activity"])?;
+        let absent = || Refusal::ActivityDoesNotExist(arn.to_owned());
+        let [name] = parsed.parts[..] else { return Err(absent()) };
+        let row = self.catalogue.get(ACTIVITIES, name).await?.ok_or_else(absent)?;
+        let record: ActivityRecord = decode(&row.body)?;
+        if record.arn == arn { Ok((record, row.version)) } else { Err(absent()) }
+    }
+
+    pub(crate) async fn put(&self, record: &ActivityRecord, expect: Expect) -> Result<bool, Refusal> {
+        let put = self.catalogue.put(ACTIVITIES, &record.name, expect, encode(record)).await?;
+        Ok(matches!(put, PutOutcome::Stored { .. }))
+    }
+}
+
+/// A task on its way to a worker. Dropped before [`delivered`](Self::delivered), it goes back into its queue.
+pub struct Delivery {
+    /// What completes the task.
+    pub token: String,
+    /// Its input.
+    pub input: Arc<str>,
+    back: Option<(Arc<Shared>, ExecutionId, TaskId)>,
+}
+
+impl Delivery {
+    /// The answer was written: the task is the worker's.
+    pub fn delivered(mut self) {
+        self.back = None;
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        let Some((shared, execution, task)) = self.back.take() else { return };
+        tokio::spawn(async move {
+            let returned = shared.deliver(execution, Event::TaskReturned(task)).await;
+            if let Err(Failed::Refused(refusal)) = returned {
+                tracing::warn!(%execution, %refusal, "a task that reached no worker waits for its timeout");
+            }
+        });
+    }
+}
+
+impl Service {
+    /// CreateActivity; idempotent by name.
+    ///
+    /// # Errors
+    /// The name, or an activity with another encryption.
+    pub async fn create_activity(
+        &self,
+        name: &str,
+        tags: Vec<(String, String)>,
+        encryption: Option<serde_json::Value>,
+    ) -> Result<ActivityRecord, Refusal> {
+        check_name(name)?;
+        let activities = &self.shared().activities;
+        let arn = activities.place.activity(name);
+        let record = ActivityRecord { arn, name: name.to_owned(), created_ms: now_ms(), encryption, tags };
+        if activities.put(&record, Expect::Absent).await? {
+            activities.know(&record.arn);
+            return Ok(record);
+        }
+        let (there, _) = activities.record(&record.arn).await?;
+        if there.encryption == record.encryption { Ok(there) } else { Err(Refusal::ActivityAlreadyExists(record.arn)) }
+    }
+
+    /// DescribeActivity.
+    ///
+    /// # Errors
+    /// No such activity.
+    pub async fn describe_activity(&self, arn: &str) -> Result<ActivityRecord, Refusal> {
+        Ok(self.shared().activities.record(arn).await?.0)
+    }
+
+    /// DeleteActivity; an absent one is deleted already. Tasks that wait in its queue stay until their executions end.
+    ///
+    /// # Errors
+    /// The ARN, or the store.
+    pub async fn delete_activity(&self, arn: &str) -> Result<(), Refusal> {
+        let parsed = StatesArn::parse(arn, &["activity"])?;
+        let activities = &self.shared().activities;
+        activities.catalogue.delete(ACTIVITIES, parsed.parts[0], None).await?;
+        activities.known.lock().unwrap_or_else(PoisonError::into_inner).remove(arn);
+        Ok(())
+    }
+
+    /// ListActivities: a page after a name, and the name to go on after.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list_activities(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<ActivityRecord>, Option<String>), Refusal> {
+        self.shared().activities.list(after, limit).await
+    }
+
+    /// GetActivityTask: waits up to 60 seconds for a task. Dropping the future gives up the poll.
+    ///
+    /// # Errors
+    /// No such activity, or too many polls at it.
+    pub async fn get_activity_task(&self, arn: &str, worker: Option<String>) -> Result<Option<Delivery>, Refusal> {
+        let shared = self.shared();
+        shared.activities.record(arn).await?;
+        let waiters =
+            shared.activities.waiters(arn).ok_or_else(|| Refusal::ActivityDoesNotExist(arn.to_owned()))?;
+        let Ok(_place) = waiters.places.clone().try_acquire_owned() else {
+            return Err(Refusal::ActivityWorkerLimitExceeded);
+        };
+        let end = Instant::now() + POLL;
+        loop {
+            let offered = waiters.offered.notified();
+            if let Some(delivery) = self.take(arn, worker.as_deref()).await? {
+                // There may be more than one: the next poll looks as well.
+                waiters.offered.notify_one();
+                return Ok(Some(delivery));
+            }
+            tokio::select! {
+                () = offered => {}
+                () = tokio::time::sleep_until(end.min(Instant::now() + LOOK)) => {}
+                () = shared.stopping() => return Ok(None),
+            }
+            if Instant::now() >= end {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Takes a task, if there is one. What is taken is carried to its end even when the poll is given up meanwhile:
+    /// then it goes back.
+    async fn take(&self, arn: &str, worker: Option<&str>) -> Result<Option<Delivery>, Refusal> {
+        let shared = self.shared().clone();
+        let (queue, worker, arn) = (queue_of(arn), worker.map(Arc::from), arn.to_owned());
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            let taken = take_one(&shared, queue, worker, &sender).await;
+            if let Err(Ok(Some(unwanted))) = sender.send(taken) {
+                drop(unwanted);
+                shared.activities.offered(&arn);
+            }
+        });
+        receiver.await.map_err(|_| Refusal::Unavailable("the server is shutting down".into()))?
+    }
+}
+
+async fn take_one<T>(
+    shared: &Arc<Shared>,
+    queue: QueueId,
+    worker: Option<Arc<str>>,
+    poll: &oneshot::Sender<T>,
+) -> Result<Option<Delivery>, Refusal> {
+    loop {
+        let now = now_ms();
+        let rows = shared.store.take_tasks(queue, now, now + LEASE_MS, 1).await?;
+        let Some((execution, number)) = rows.first().copied() else { return Ok(None) };
+        let task = TaskId(number);
+        if poll.is_closed() {
+            shared.store.release(queue, execution, number).await?;
+            return Ok(None);
+        }
+        match shared.deliver(execution, Event::TaskTaken { task, worker: worker.clone() }).await {
+            Ok(answer) => {
+                let Some(view) = answer.task else { continue };
+                let token = shared.tokens.seal(execution, task);
+                let back = Some((shared.clone(), execution, task));
+                return Ok(Some(Delivery { token, input: view.input, back }));
+            }
+            // The task was withdrawn after its row was read.
+            Err(Failed::Rejected(_) | Failed::Absent | Failed::NameTaken) => {}
+            Err(Failed::Refused(refusal)) => {
+                shared.store.release(queue, execution, number).await?;
+                return Err(refusal);
+            }
+        }
+    }
+}

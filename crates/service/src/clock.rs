@@ -1,0 +1,129 @@
+//! The clock: reads the time, and sends due timers to their owners.
+//!
+//! Timers are rows; the clock holds none in memory but those that it has sent and not heard of. It sleeps until the
+//! earliest row is due, or until a step sets an earlier one.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use engine::{Event, Rejected, TimerId};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use store::{ExecutionId, Shards, Timer};
+use tokio::sync::Notify;
+
+use crate::owner::Failed;
+use crate::service::Shared;
+
+/// Due timers that are read at a time.
+const TIMERS_PER_READ: usize = 1024;
+/// The longest sleep: a clock of the machine that is set forward must not make timers late by more.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// The pause after a read that failed or gave only timers that are being worked on.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The pause before a timer whose owner refused it is sent again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Milliseconds since the epoch.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// How the owners tell the clock of new timers.
+pub(crate) struct Alarm {
+    /// When the clock means to wake up.
+    wakes_ms: AtomicI64,
+    earlier: Notify,
+}
+
+impl Alarm {
+    pub(crate) fn new() -> Self {
+        Alarm { wakes_ms: AtomicI64::new(i64::MIN), earlier: Notify::new() }
+    }
+
+    /// A timer was set.
+    pub(crate) fn set(&self, due_ms: i64) {
+        if due_ms < self.wakes_ms.load(Ordering::SeqCst) {
+            self.earlier.notify_one();
+        }
+    }
+}
+
+/// Sends due timers until the service stops.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut sent: HashSet<(ExecutionId, Timer)> = HashSet::new();
+    let mut in_flight: FuturesUnordered<BoxFuture<'static, ((ExecutionId, Timer), bool)>> = FuturesUnordered::new();
+    loop {
+        let now = now_ms();
+        // Until the read is done any new timer counts as earlier, or one could slip in between.
+        shared.alarm.wakes_ms.store(i64::MAX, Ordering::SeqCst);
+        let due = shared.store.due(Shards::ALL, now, TIMERS_PER_READ + sent.len()).await;
+        let mut sleep = SLEEP_MAX;
+        match due {
+            Ok(due) => {
+                let fresh: Vec<_> = due.timers.into_iter().filter(|row| !sent.contains(row)).collect();
+                if fresh.is_empty() {
+                    if let Some(next) = due.next_ms {
+                        let until = u64::try_from(next - now).unwrap_or(0);
+                        sleep = sleep.min(Duration::from_millis(until));
+                    }
+                } else {
+                    sleep = Duration::ZERO;
+                }
+                for row in fresh {
+                    sent.insert(row);
+                    in_flight.push(fire(shared.clone(), row));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "timers cannot be read");
+                shared.store_failed(&error);
+                sleep = PAUSE;
+            }
+        }
+        shared.alarm.wakes_ms.store(now.saturating_add(sleep.as_millis() as i64), Ordering::SeqCst);
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = shared.alarm.earlier.notified() => {}
+            Some((row, done)) = in_flight.next(), if !in_flight.is_empty() => {
+                if done {
+                    sent.remove(&row);
+                }
+                while let Some(Some((row, done))) = futures::FutureExt::now_or_never(in_flight.next()) {
+                    if done {
+                        sent.remove(&row);
+                    }
+                }
+            }
+            () = shared.stopping() => return,
+        }
+    }
+}
+
+/// Sends one timer. `false`: its row is an orphan that nothing will ever consume; it stays marked as sent.
+fn fire(shared: Arc<Shared>, row: (ExecutionId, Timer)) -> BoxFuture<'static, ((ExecutionId, Timer), bool)> {
+    Box::pin(async move {
+        let (id, timer) = row;
+        let done = match shared.deliver_timer(id, timer, Event::Timer(TimerId(timer.id))).await {
+            Ok(_) => true,
+            // The step that cleared it landed after the row was read.
+            Err(Failed::Rejected(Rejected::TimerCleared | Rejected::Ended)) => {
+                tokio::time::sleep(PAUSE).await;
+                true
+            }
+            Err(Failed::Absent) => {
+                tracing::error!(execution = %id, "a timer belongs to no execution");
+                false
+            }
+            Err(failed) => {
+                tracing::warn!(execution = %id, ?failed, "a timer could not be delivered; it is tried again");
+                tokio::time::sleep(RETRY).await;
+                true
+            }
+        };
+        (row, done)
+    })
+}

@@ -1,0 +1,154 @@
+//! Executions as the catalogue of the outside sees them: the list row, and starting one.
+
+use std::sync::Arc;
+
+use engine::{Execution, PayloadId, Status};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use store::Listing;
+
+use crate::machine::encode;
+
+/// One execution without its payloads: the body of its list row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionRecord {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its machine's ARN.
+    pub machine_arn: String,
+    /// Its machine's name.
+    pub machine_name: String,
+    /// The hash of the definition that it runs.
+    pub definition: String,
+    /// The role that it runs under.
+    pub role_arn: String,
+    /// Where it stands.
+    pub status: Status,
+    /// When it started, in milliseconds since the epoch.
+    pub started_ms: i64,
+    /// When it ended, in milliseconds since the epoch.
+    pub stopped_ms: Option<i64>,
+    /// The error's name, if it failed or was aborted with one.
+    pub error: Option<String>,
+    /// Why.
+    pub cause: Option<String>,
+    /// The trace header of the request that started it.
+    pub trace_header: Option<String>,
+    /// Its input.
+    pub input: PayloadId,
+    /// Its output.
+    pub output: Option<PayloadId>,
+}
+
+impl ExecutionRecord {
+    /// The record of a live execution.
+    pub(crate) fn of(execution: &Execution, definition: &str) -> Self {
+        let facts = execution.facts();
+        let part = |part: Option<&Arc<str>>| part.map(|text| text.to_string());
+        let failure = execution.failure.as_ref();
+        // A timed-out execution shows neither error nor cause (BEHAVIOURS 44, recorded).
+        let shown = failure.filter(|_| execution.status != Status::TimedOut);
+        ExecutionRecord {
+            arn: facts.arn.clone(),
+            name: facts.name.clone(),
+            machine_arn: facts.machine_arn.clone(),
+            machine_name: facts.machine_name.clone(),
+            definition: definition.to_owned(),
+            role_arn: facts.role_arn.clone(),
+            status: execution.status,
+            started_ms: facts.started_ms,
+            stopped_ms: execution.stopped_ms,
+            error: part(shown.and_then(|failure| failure.error.as_ref())),
+            cause: part(shown.and_then(|failure| failure.cause.as_ref())),
+            trace_header: facts.trace_header.clone(),
+            input: facts.input,
+            output: execution.output,
+        }
+    }
+
+    /// Its list row: running executions by start, closed ones by end (asl-facts 6).
+    pub(crate) fn listing(&self) -> Listing {
+        Listing {
+            group: group_of(&self.machine_arn),
+            status: status_code(self.status),
+            sort_ms: self.stopped_ms.unwrap_or(self.started_ms),
+            body: encode(self),
+        }
+    }
+}
+
+/// Executions are listed by machine.
+pub(crate) fn group_of(machine_arn: &str) -> [u8; 16] {
+    let digest = Sha256::digest(machine_arn.as_bytes());
+    let mut group = [0; 16];
+    group.copy_from_slice(&digest[..16]);
+    group
+}
+
+/// The status as the store indexes it.
+pub(crate) fn status_code(status: Status) -> u8 {
+    match status {
+        Status::Running => 0,
+        Status::Succeeded => 1,
+        Status::Failed => 2,
+        Status::TimedOut => 3,
+        Status::Aborted => 4,
+    }
+}
+
+/// What StartExecution asks for.
+#[derive(Clone, Debug, Default)]
+pub struct StartExecution {
+    /// The machine's ARN.
+    pub machine_arn: String,
+    /// A name; a UUID when absent.
+    pub name: Option<String>,
+    /// A JSON text; `{}` when absent.
+    pub input: Option<String>,
+    /// The trace header of the request.
+    pub trace_header: Option<String>,
+}
+
+/// An execution that was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Its ARN.
+    pub arn: String,
+    /// When, in milliseconds since the epoch.
+    pub started_ms: i64,
+}
+
+/// An execution with its payloads.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// The rest of it.
+    pub record: ExecutionRecord,
+    /// Its input, verbatim.
+    pub input: Arc<str>,
+    /// Its output, when it succeeded.
+    pub output: Option<Arc<str>>,
+}
+
+/// What ListExecutions asks for.
+#[derive(Clone, Debug, Default)]
+pub struct ListExecutions {
+    /// The machine's ARN.
+    pub machine_arn: String,
+    /// Only these.
+    pub status: Option<Status>,
+    /// Where the page before ended.
+    pub cursor: Option<Vec<u8>>,
+    /// How many.
+    pub limit: usize,
+}
+
+/// A page of executions, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct ExecutionPage {
+    /// The executions.
+    pub executions: Vec<ExecutionRecord>,
+    /// Where the next page begins.
+    pub next: Option<Vec<u8>>,
+}

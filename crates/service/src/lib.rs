@@ -1,0 +1,33 @@
+//! The service: machines, executions, timers, activities and tasks, over a store and a connector.
+//!
+//! ```text
+//!   api ──► Service ──► Owner (one per shard) ── decide (engine) ── commit (store) ── perform effects
+//!                          ▲        ▲                                        │
+//!                    Clock ┘        └─────────── Dispatch ◄── connector ◄────┘
+//! ```
+//!
+//! An owner keeps its shard's live executions in memory and has at most one step of each in flight; a reply leaves
+//! only after its commit. What has to happen later is a row of the step that asked for it, so a restart scans timers
+//! and the outbox and never the executions. This crate refuses to know HTTP, AWS's wire shapes and what the language
+//! means.
+
+mod activity;
+mod arn;
+mod clock;
+mod dispatch;
+mod execution;
+mod history;
+mod machine;
+mod owner;
+mod refusal;
+mod service;
+mod task;
+mod token;
+
+pub use activity::{ActivityRecord, Delivery};
+pub use arn::{Place, StatesArn, check_name};
+pub use execution::{Described, ExecutionPage, ExecutionRecord, ListExecutions, StartExecution, Started};
+pub use history::{HistoryPage, HistoryRange};
+pub use machine::{CreateMachine, MachineRecord, UpdateMachine};
+pub use refusal::Refusal;
+pub use service::{Service, ServiceOptions};

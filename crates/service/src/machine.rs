@@ -1,0 +1,298 @@
+//! State machines: rows of the catalogue that point to immutable definitions.
+//!
+//! A definition is a row under the hash of its text. A machine's row names the current one; an execution pins the one
+//! that it started with. Every write names the version that it expects, so a start, an update and a delete that meet
+//! are put in order by the store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use asl::diagnostic::{Code, Diagnostic};
+use asl::machine::{Body, Machine};
+use asl::states::task::unrecognized;
+use asl::{MachineType, parse};
+use bytes::Bytes;
+use connect::Connector;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use store::{Catalogue, DeleteOutcome, Expect, PutOutcome};
+
+use crate::arn::{Place, StatesArn, check_name};
+use crate::refusal::Refusal;
+
+/// The kind of the catalogue's machine rows; the key is the name.
+const MACHINES: &str = "machine";
+/// The kind of its definition rows; the key is the hash.
+const DEFINITIONS: &str = "definition";
+/// Compiled definitions kept in memory; running executions hold theirs by themselves.
+const COMPILED_MAX: usize = 1024;
+
+/// The current state of a machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MachineRecord {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// The hash of its definition.
+    pub definition: String,
+    /// Its role.
+    pub role_arn: String,
+    /// Whether it is an EXPRESS machine.
+    pub express: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// When it was created, in milliseconds since the epoch.
+    pub created_ms: i64,
+    /// When it was last changed, in milliseconds since the epoch.
+    pub updated_ms: i64,
+    /// The id of its revision; absent until the first update.
+    pub revision_id: Option<String>,
+    /// `loggingConfiguration` as it was given.
+    pub logging: Option<serde_json::Value>,
+    /// `tracingConfiguration` as it was given.
+    pub tracing: Option<serde_json::Value>,
+    /// `encryptionConfiguration` as it was given.
+    pub encryption: Option<serde_json::Value>,
+    /// Its tags, by key.
+    pub tags: Vec<(String, String)>,
+}
+
+/// What CreateStateMachine asks for.
+#[derive(Clone, Debug, Default)]
+pub struct CreateMachine {
+    /// Its name.
+    pub name: String,
+    /// Its definition.
+    pub definition: String,
+    /// Its role.
+    pub role_arn: String,
+    /// Whether it is an EXPRESS machine.
+    pub express: bool,
+    /// `loggingConfiguration`.
+    pub logging: Option<serde_json::Value>,
+    /// `tracingConfiguration`.
+    pub tracing: Option<serde_json::Value>,
+    /// `encryptionConfiguration`.
+    pub encryption: Option<serde_json::Value>,
+    /// Its tags.
+    pub tags: Vec<(String, String)>,
+}
+
+/// What UpdateStateMachine asks for; absent parts stay.
+#[derive(Clone, Debug, Default)]
+pub struct UpdateMachine {
+    /// A new definition.
+    pub definition: Option<String>,
+    /// A new role.
+    pub role_arn: Option<String>,
+    /// A new `loggingConfiguration`.
+    pub logging: Option<serde_json::Value>,
+    /// A new `tracingConfiguration`.
+    pub tracing: Option<serde_json::Value>,
+    /// A new `encryptionConfiguration`.
+    pub encryption: Option<serde_json::Value>,
+}
+
+/// The machines of a server.
+pub(crate) struct Machines {
+    catalogue: Arc<dyn Catalogue>,
+    connector: Arc<dyn Connector>,
+    place: Place,
+    compiled: Mutex<HashMap<String, Arc<Machine>>>,
+}
+
+impl Machines {
+    pub(crate) fn new(catalogue: Arc<dyn Catalogue>, connector: Arc<dyn Connector>, place: Place) -> Self {
+        Machines { catalogue, connector, place, compiled: Mutex::default() }
+    }
+
+    pub(crate) async fn create(&self, request: CreateMachine, now_ms: i64) -> Result<MachineRecord, Refusal> {
+        check_name(&request.name)?;
+        let machine_type = if request.express { MachineType::Express } else { MachineType::Standard };
+        self.compile(&request.definition, machine_type)?;
+        if request.express {
+            let why = "Loveless does not run EXPRESS state machines yet; create it with type STANDARD";
+            return Err(Refusal::StateMachineTypeNotSupported(why.into()));
+        }
+        let record = MachineRecord {
+            arn: self.place.machine(&request.name),
+            definition: self.keep_definition(&request.definition).await?,
+            name: request.name,
+            role_arn: request.role_arn,
+            express: request.express,
+            deleting: false,
+            created_ms: now_ms,
+            updated_ms: now_ms,
+            revision_id: None,
+            logging: request.logging,
+            tracing: request.tracing,
+            encryption: request.encryption,
+            tags: request.tags,
+        };
+        if self.put(&record, Expect::Absent).await? { Ok(record) } else { self.created_before(record).await }
+    }
+
+    /// CreateStateMachine is idempotent: role and tags may differ and are not applied (asl-facts 6).
+    async fn created_before(&self, asked: MachineRecord) -> Result<MachineRecord, Refusal> {
+        let (there, _) = self.record(&asked.arn).await?;
+        let same = there.definition == asked.definition
+            && there.express == asked.express
+            && there.logging == asked.logging
+            && there.tracing == asked.tracing
+            && there.encryption == asked.encryption;
+        if same && !there.deleting { Ok(there) } else { Err(Refusal::StateMachineAlreadyExists(asked.arn)) }
+    }
+
+    pub(crate) async fn update(
+        &self,
+        arn: &str,
+        request: UpdateMachine,
+        now_ms: i64,
+    ) -> Result<MachineRecord, Refusal> {
+        let (mut record, version) = self.record(arn).await?;
+        if record.deleting {
+            return Err(Refusal::StateMachineDeleting(arn.into()));
+        }
+        let before = record.clone();
+        if let Some(definition) = &request.definition {
+            self.compile(definition, MachineType::Standard)?;
+            record.definition = self.keep_definition(definition).await?;
+        }
+        if let Some(role_arn) = request.role_arn {
+            record.role_arn = role_arn;
+        }
+        record.logging = request.logging.or(record.logging);
+        record.tracing = request.tracing.or(record.tracing);
+        record.encryption = request.encryption.or(record.encryption);
+        if record != before {
+            record.revision_id = Some(uuid::Uuid::new_v4().to_string());
+        }
+        record.updated_ms = now_ms;
+        if self.put(&record, Expect::Version(version)).await? {
+            return Ok(record);
+        }
+        Err(Refusal::Conflict(format!("State machine {arn} was changed by another request; try again")))
+    }
+
+    /// Writes a machine's row; `false` when somebody else changed it.
+    pub(crate) async fn put(&self, record: &MachineRecord, expect: Expect) -> Result<bool, Refusal> {
+        let put = self.catalogue.put(MACHINES, &record.name, expect, encode(record)).await?;
+        Ok(matches!(put, PutOutcome::Stored { .. }))
+    }
+
+    /// Marks a machine as being deleted; `None` when there is none.
+    pub(crate) async fn mark_deleting(&self, arn: &str) -> Result<Option<MachineRecord>, Refusal> {
+        loop {
+            let (mut record, version) = match self.record(arn).await {
+                Ok(found) => found,
+                Err(Refusal::StateMachineDoesNotExist(_)) => return Ok(None),
+                Err(other) => return Err(other),
+            };
+            record.deleting = true;
+            if self.put(&record, Expect::Version(version)).await? {
+                return Ok(Some(record));
+            }
+        }
+    }
+
+    /// Removes the row of a machine whose executions have ended.
+    pub(crate) async fn remove(&self, name: &str) -> Result<(), Refusal> {
+        match self.catalogue.delete(MACHINES, name, None).await? {
+            DeleteOutcome::Deleted | DeleteOutcome::Absent | DeleteOutcome::Conflict { .. } => Ok(()),
+        }
+    }
+
+    /// A machine by its ARN, with the version of its row.
+    pub(crate) async fn record(&self, arn: &str) -> Result<(MachineRecord, u64), Refusal> {
+        let parsed = StatesArn::parse(arn, &["stateMachine"])?;
+        let absent = || Refusal::StateMachineDoesNotExist(arn.into());
+        let [name] = parsed.parts[..] else { return Err(absent()) };
+        let row = self.catalogue.get(MACHINES, name).await?.ok_or_else(absent)?;
+        let record: MachineRecord = decode(&row.body)?;
+        if record.arn == arn { Ok((record, row.version)) } else { Err(absent()) }
+    }
+
+    /// A page of machines by name, with the last name when there may be more.
+    pub(crate) async fn list(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<MachineRecord>, Option<String>), Refusal> {
+        let rows = self.catalogue.list(MACHINES, after, limit).await?;
+        let next = (rows.len() == limit).then(|| rows.last().map(|(name, _)| name.clone())).flatten();
+        let records = rows.iter().map(|(_, row)| decode(&row.body)).collect::<Result<_, _>>()?;
+        Ok((records, next))
+    }
+
+    /// The text of a definition by its hash.
+    pub(crate) async fn definition(&self, hash: &str) -> Result<String, Refusal> {
+        let row = self.catalogue.get(DEFINITIONS, hash).await?;
+        let row = row.ok_or_else(|| Refusal::Unavailable(format!("the definition {hash} is not in the store")))?;
+        String::from_utf8(row.body.to_vec())
+            .map_err(|_| Refusal::Unavailable(format!("the definition {hash} is not UTF-8")))
+    }
+
+    /// A definition by its hash, ready to run.
+    pub(crate) async fn compiled(&self, hash: &str) -> Result<Arc<Machine>, Refusal> {
+        if let Some(machine) = self.cache().get(hash) {
+            return Ok(machine.clone());
+        }
+        let text = self.definition(hash).await?;
+        let machine = Arc::new(parse(&text, MachineType::Standard).map_err(Refusal::InvalidDefinition)?);
+        let mut cache = self.cache();
+        if cache.len() >= COMPILED_MAX {
+            cache.clear();
+        }
+        cache.insert(hash.to_owned(), machine.clone());
+        Ok(machine)
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Machine>>> {
+        // A panic while it was held cannot have left a half-made entry: entries go in whole.
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is wrong with a definition.
+    pub(crate) fn validate(&self, text: &str, machine_type: MachineType) -> Vec<Diagnostic> {
+        match self.compile(text, machine_type) {
+            Err(Refusal::InvalidDefinition(diagnostics)) => diagnostics,
+            Ok(_) | Err(_) => Vec::new(),
+        }
+    }
+
+    /// Parses and validates; a resource that no connector knows is refused here and not when it runs.
+    fn compile(&self, text: &str, machine_type: MachineType) -> Result<Machine, Refusal> {
+        let machine = parse(text, machine_type).map_err(Refusal::InvalidDefinition)?;
+        let mut unknown = Vec::new();
+        for state in &machine.states {
+            if let Body::Task(task) = &state.body {
+                if !self.connector.supports(&task.resource) {
+                    unknown.push(Diagnostic {
+                        code: Code::Schema,
+                        message: unrecognized(task.resource.arn()),
+                        location: Some(format!("/States/{}/Resource", state.name)),
+                    });
+                }
+            }
+        }
+        if unknown.is_empty() { Ok(machine) } else { Err(Refusal::InvalidDefinition(unknown)) }
+    }
+
+    /// Stores a definition under its hash; the same text is stored once.
+    async fn keep_definition(&self, text: &str) -> Result<String, Refusal> {
+        let hash = hex::encode(Sha256::digest(text.as_bytes()));
+        let body = Bytes::copy_from_slice(text.as_bytes());
+        match self.catalogue.put(DEFINITIONS, &hash, Expect::Absent, body).await? {
+            PutOutcome::Stored { .. } | PutOutcome::Conflict { .. } => Ok(hash),
+        }
+    }
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Bytes {
+    serde_json::to_vec(value).expect("records are plain data with string keys").into()
+}
+
+pub(crate) fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::Unavailable(format!("a row of the store is damaged: {error}")))
+}

@@ -1,0 +1,534 @@
+//! The service itself: what the owners, the clock and the dispatch share, and the requests that they answer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use asl::MachineType;
+use asl::diagnostic::Diagnostic;
+use asl::machine::Machine;
+use connect::Connector;
+use engine::{Effect, Event, Execution, Limits, Moment, Start, Status, TaskId, Transition, World};
+use store::{
+    Catalogue, Committer, Direction, ExecutionId, Expect, ListQuery, PutOutcome, SHARDS, Store, StoreError, Timer,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::activity::Activities;
+use crate::arn::{Place, StatesArn, check_name};
+use crate::clock::{self, Alarm, now_ms};
+use crate::dispatch::{self, Dispatch};
+use crate::execution::{
+    Described, ExecutionPage, ExecutionRecord, ListExecutions, StartExecution, Started, group_of, status_code,
+};
+use crate::history::{self, HistoryPage, HistoryRange};
+use crate::machine::{CreateMachine, MachineRecord, Machines, UpdateMachine, decode};
+use crate::owner::{Answer, Failed, JOBS_MAX, Job, Owner};
+use crate::refusal::Refusal;
+use crate::token::{KEY_BYTES, Tokens};
+
+/// The catalogue's row of the key that seals task tokens.
+const TOKEN_KEY: (&str, &str) = ("secret", "task-token-key");
+/// Executions that DeleteStateMachine stops at a time.
+const STOPS_PER_PAGE: usize = 100;
+
+/// How a service runs.
+#[derive(Clone, Debug)]
+pub struct ServiceOptions {
+    /// Where it is.
+    pub place: Place,
+    /// What it enforces.
+    pub limits: Limits,
+    /// Pushed tasks that run at the same time.
+    pub calls_max: usize,
+}
+
+impl ServiceOptions {
+    /// AWS's limits, and room for a thousand calls: Lambda's own default concurrency.
+    pub fn new(place: Place) -> Self {
+        ServiceOptions { place, limits: Limits::STRICT, calls_max: 1000 }
+    }
+}
+
+/// State machines and their executions. Clones are the same service.
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+    tasks: Arc<tokio::sync::Mutex<JoinSet<()>>>,
+}
+
+/// What every part of the service sees.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) machines: Machines,
+    pub(crate) activities: Activities,
+    pub(crate) alarm: Alarm,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) tokens: Tokens,
+    options: ServiceOptions,
+    /// The owners' inboxes, by shard; taken away when the service stops.
+    inboxes: std::sync::RwLock<Vec<mpsc::Sender<Job>>>,
+    stop: watch::Sender<bool>,
+    failure: watch::Sender<Option<String>>,
+}
+
+/// What a decision may ask of this service.
+struct Surroundings<'a> {
+    shared: &'a Shared,
+    execution: ExecutionId,
+}
+
+impl World for Surroundings<'_> {
+    fn token(&self, task: TaskId) -> String {
+        self.shared.tokens.seal(self.execution, task)
+    }
+
+    fn has_activity(&self, arn: &str) -> bool {
+        self.shared.activities.exists(arn)
+    }
+}
+
+impl Shared {
+    /// Lets the engine decide about one event.
+    ///
+    /// A broken invariant in the engine is the trouble of one execution and not of its server: it is reported, the
+    /// step is void, and the execution stays as the store has it.
+    pub(crate) fn decide(
+        &self,
+        id: ExecutionId,
+        machine: &Machine,
+        execution: &mut Execution,
+        event: Event,
+    ) -> Result<Transition, Failed> {
+        let world = Surroundings { shared: self, execution: id };
+        let seed = getrandom::u64().unwrap_or_else(|_| now_ms() as u64);
+        let at = Moment { now_ms: now_ms(), seed, world: &world };
+        let limits = self.options.limits;
+        let decide = AssertUnwindSafe(|| engine::apply(machine, execution, event, at, limits));
+        match std::panic::catch_unwind(decide) {
+            Ok(decided) => decided.map_err(Failed::Rejected),
+            Err(_) => Err(Failed::Refused(Refusal::Unavailable(format!("the engine broke on execution {id}")))),
+        }
+    }
+
+    /// Performs the effects of a step that is durable.
+    pub(crate) fn perform(
+        self: &Arc<Self>,
+        id: ExecutionId,
+        execution: &Execution,
+        machine: &Machine,
+        effects: Vec<Effect>,
+    ) {
+        for effect in effects {
+            match effect {
+                Effect::SetTimer(timer) => self.alarm.set(timer.due_ms),
+                Effect::Offer { activity, .. } => self.activities.offered(&activity),
+                Effect::Call(task) => dispatch::call(self, id, execution, machine, task),
+                Effect::ClearTimer(_) | Effect::Withdraw { .. } | Effect::Settle(_) => {}
+            }
+        }
+    }
+
+    /// Sends an event to the owner of an execution, and waits until it is durable.
+    pub(crate) async fn deliver(&self, execution: ExecutionId, event: Event) -> Result<Answer, Failed> {
+        self.send(execution, event, None, None).await
+    }
+
+    pub(crate) async fn deliver_timer(
+        &self,
+        execution: ExecutionId,
+        timer: Timer,
+        event: Event,
+    ) -> Result<Answer, Failed> {
+        self.send(execution, event, None, Some(timer)).await
+    }
+
+    async fn send(
+        &self,
+        execution: ExecutionId,
+        event: Event,
+        definition: Option<String>,
+        timer: Option<Timer>,
+    ) -> Result<Answer, Failed> {
+        let stopped = || Failed::Refused(Refusal::Unavailable("the server is shutting down".into()));
+        let inbox = {
+            let inboxes = self.inboxes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            inboxes.get(usize::from(execution.shard().0)).cloned().ok_or_else(stopped)?
+        };
+        let (reply, answer) = oneshot::channel();
+        let job = Job { execution, event, definition, timer, reply };
+        match inbox.try_send(job) {
+            Ok(()) => answer.await.map_err(|_| stopped())?,
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Failed::Refused(Refusal::Throttled)),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(stopped()),
+        }
+    }
+
+    /// A store that failed once is not trusted again: whoever runs the service ends the process.
+    pub(crate) fn store_failed(&self, error: &StoreError) {
+        if error.is_fatal() {
+            self.failure.send_if_modified(|failure| {
+                let first = failure.is_none();
+                failure.get_or_insert_with(|| error.to_string());
+                first
+            });
+        }
+    }
+
+    /// Comes back when the service stops.
+    pub(crate) async fn stopping(&self) {
+        let mut stop = self.stop.subscribe();
+        // The sender lives in self, so this cannot fail while somebody waits.
+        let _stopped = stop.wait_for(|stop| *stop).await;
+    }
+}
+
+impl Service {
+    /// Opens a service over a store: starts the owners and the clock, and issues again what was in flight.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        catalogue: Arc<dyn Catalogue>,
+        connector: Arc<dyn Connector>,
+        options: ServiceOptions,
+    ) -> Result<Service, Refusal> {
+        let tokens = Tokens::new(token_key(&*catalogue).await?);
+        let activities = Activities::open(catalogue.clone(), options.place.clone()).await?;
+        let committer = Committer::spawn(store.clone());
+        let mut inboxes = Vec::with_capacity(SHARDS);
+        let mut receivers = Vec::with_capacity(SHARDS);
+        for _ in 0..SHARDS {
+            let (sender, receiver) = mpsc::channel(JOBS_MAX);
+            inboxes.push(sender);
+            receivers.push(receiver);
+        }
+        let shared = Arc::new(Shared {
+            store,
+            machines: Machines::new(catalogue, connector.clone(), options.place.clone()),
+            activities,
+            alarm: Alarm::new(),
+            dispatch: Dispatch::new(connector, options.calls_max),
+            tokens,
+            options,
+            inboxes: std::sync::RwLock::new(inboxes),
+            stop: watch::Sender::new(false),
+            failure: watch::Sender::new(None),
+        });
+        let mut tasks = JoinSet::new();
+        for receiver in receivers {
+            tasks.spawn(Owner::new(shared.clone(), committer.clone()).run(receiver));
+        }
+        dispatch::reissue(&shared).await?;
+        tasks.spawn(clock::run(shared.clone()));
+        let service = Service { shared, tasks: Arc::new(tokio::sync::Mutex::new(tasks)) };
+        service.finish_deletions().await?;
+        Ok(service)
+    }
+
+    /// Where this service is.
+    pub fn place(&self) -> &Place {
+        &self.shared.options.place
+    }
+
+    /// Comes back with the cause when the store has failed: nothing more can be written.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.shared.failure.subscribe();
+        match failure.wait_for(Option::is_some).await {
+            Ok(cause) => cause.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Stops: takes no more requests, lets every step in flight land. What is unfinished goes on at the next start.
+    pub async fn shutdown(&self) {
+        self.shared.stop.send_replace(true);
+        self.shared.inboxes.write().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+        let mut tasks = self.tasks.lock().await;
+        while tasks.join_next().await.is_some() {}
+    }
+
+    // ---- machines ----
+
+    /// CreateStateMachine.
+    ///
+    /// # Errors
+    /// The name, the definition, or another machine of the same name.
+    pub async fn create_machine(&self, request: CreateMachine) -> Result<MachineRecord, Refusal> {
+        self.shared.machines.create(request, now_ms()).await
+    }
+
+    /// UpdateStateMachine.
+    ///
+    /// # Errors
+    /// No such machine, or a definition that does not validate.
+    pub async fn update_machine(&self, arn: &str, request: UpdateMachine) -> Result<MachineRecord, Refusal> {
+        self.shared.machines.update(arn, request, now_ms()).await
+    }
+
+    /// DescribeStateMachine.
+    ///
+    /// # Errors
+    /// No such machine.
+    pub async fn describe_machine(&self, arn: &str) -> Result<MachineRecord, Refusal> {
+        Ok(self.shared.machines.record(arn).await?.0)
+    }
+
+    /// The text of a definition by its hash.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn definition(&self, hash: &str) -> Result<String, Refusal> {
+        self.shared.machines.definition(hash).await
+    }
+
+    /// DeleteStateMachine: its executions are stopped, then it is gone. An absent machine is deleted already.
+    ///
+    /// # Errors
+    /// The ARN, or the store.
+    pub async fn delete_machine(&self, arn: &str) -> Result<(), Refusal> {
+        if let Some(record) = self.shared.machines.mark_deleting(arn).await? {
+            self.delete_in_background(record);
+        }
+        Ok(())
+    }
+
+    fn delete_in_background(&self, record: MachineRecord) {
+        let service = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = service.finish_deletion(&record).await {
+                tracing::warn!(machine = record.arn, %error, "the deletion goes on at the next start");
+            }
+        });
+    }
+
+    /// Stops what still runs, then removes the machine.
+    async fn finish_deletion(&self, record: &MachineRecord) -> Result<(), Refusal> {
+        loop {
+            let running = ListExecutions {
+                machine_arn: record.arn.clone(),
+                status: Some(Status::Running),
+                cursor: None,
+                limit: STOPS_PER_PAGE,
+            };
+            let page = self.page(running).await?;
+            if page.executions.is_empty() {
+                return self.shared.machines.remove(&record.name).await;
+            }
+            for execution in page.executions {
+                match self.stop_execution(&execution.arn, None, None).await {
+                    Ok(_) | Err(Refusal::ExecutionDoesNotExist(_) | Refusal::Throttled) => {}
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+    }
+
+    /// Deletions that a stop of the server cut off.
+    async fn finish_deletions(&self) -> Result<(), Refusal> {
+        let mut after: Option<String> = None;
+        loop {
+            let (records, next) = self.shared.machines.list(after.as_deref(), STOPS_PER_PAGE).await?;
+            for record in records.into_iter().filter(|record| record.deleting) {
+                self.delete_in_background(record);
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// ListStateMachines: a page after a name, and the name to go on after.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list_machines(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<MachineRecord>, Option<String>), Refusal> {
+        self.shared.machines.list(after, limit).await
+    }
+
+    /// What is wrong with a definition.
+    pub async fn validate(&self, definition: &str, express: bool) -> Vec<Diagnostic> {
+        let machine_type = if express { MachineType::Express } else { MachineType::Standard };
+        self.shared.machines.validate(definition, machine_type)
+    }
+
+    // ---- executions ----
+
+    /// StartExecution.
+    ///
+    /// # Errors
+    /// The machine, the name or the input; or another execution of the same name.
+    pub async fn start_execution(&self, request: StartExecution) -> Result<Started, Refusal> {
+        let (machine, _) = self.shared.machines.record(&request.machine_arn).await?;
+        if machine.deleting {
+            return Err(Refusal::StateMachineDeleting(machine.arn));
+        }
+        let name = request.name.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        check_name(&name)?;
+        let input: Arc<str> = request.input.as_deref().unwrap_or("{}").into();
+        self.check_input(&input)?;
+        let arn = self.place().execution(&machine.name, &name);
+        let start = Start {
+            arn: arn.clone(),
+            name,
+            machine_arn: machine.arn.clone(),
+            machine_name: machine.name,
+            role_arn: machine.role_arn,
+            region: self.place().region.clone(),
+            input: input.clone(),
+            trace_header: request.trace_header,
+        };
+        let id = ExecutionId::of(&arn);
+        let sent = self.shared.send(id, Event::Start(Box::new(start)), Some(machine.definition), None).await;
+        match sent {
+            Ok(answer) => Ok(Started { arn, started_ms: answer.record.started_ms }),
+            Err(Failed::NameTaken | Failed::Rejected(_)) => self.started_before(arn, &input).await,
+            Err(Failed::Absent) => Err(Refusal::ExecutionDoesNotExist(arn)),
+            Err(Failed::Refused(refusal)) => Err(refusal),
+        }
+    }
+
+    fn check_input(&self, input: &str) -> Result<(), Refusal> {
+        if input.trim().is_empty() {
+            return Err(Refusal::InvalidExecutionInput("Invalid execution input.".into()));
+        }
+        if input.len() > self.shared.options.limits.payload_bytes_max {
+            let max = self.shared.options.limits.payload_bytes_max;
+            let text = format!("Input is larger than {max} bytes when encoded as UTF-8.");
+            return Err(Refusal::InvalidExecutionInput(text));
+        }
+        asl::json::Json::parse(input)
+            .map(|_| ())
+            .map_err(|error| Refusal::InvalidExecutionInput(error.message().to_owned()))
+    }
+
+    /// The same name and input while it runs is the same execution (asl-facts 6).
+    async fn started_before(&self, arn: String, input: &str) -> Result<Started, Refusal> {
+        let there = self.describe_execution(&arn).await?;
+        if there.record.status == Status::Running && *there.input == *input {
+            return Ok(Started { arn, started_ms: there.record.started_ms });
+        }
+        Err(Refusal::ExecutionAlreadyExists(arn))
+    }
+
+    /// DescribeExecution.
+    ///
+    /// # Errors
+    /// No such execution.
+    pub async fn describe_execution(&self, arn: &str) -> Result<Described, Refusal> {
+        let (id, record) = self.record(arn).await?;
+        let mut texts = history::payloads_in(&*self.shared.store, id, record.input.step).await?;
+        if let Some(output) = record.output.filter(|output| output.step != record.input.step) {
+            texts.extend(history::payloads_in(&*self.shared.store, id, output.step).await?);
+        }
+        let text = |id| texts.iter().find(|(payload, _)| *payload == id).map(|(_, text)| text.clone());
+        let input = text(record.input)
+            .ok_or_else(|| Refusal::Unavailable(format!("the input of {arn} is not in the store")))?;
+        let output = record.output.and_then(text);
+        Ok(Described { record, input, output })
+    }
+
+    async fn record(&self, arn: &str) -> Result<(ExecutionId, ExecutionRecord), Refusal> {
+        let id = execution_id(arn)?;
+        let absent = || Refusal::ExecutionDoesNotExist(arn.to_owned());
+        let loaded = self.shared.store.load(id).await?.ok_or_else(absent)?;
+        let listing = loaded.listing.ok_or_else(absent)?;
+        let record: ExecutionRecord = decode(&listing.body)?;
+        if record.arn == arn { Ok((id, record)) } else { Err(absent()) }
+    }
+
+    /// ListExecutions.
+    ///
+    /// # Errors
+    /// No such machine, or a cursor that is none.
+    pub async fn list_executions(&self, request: ListExecutions) -> Result<ExecutionPage, Refusal> {
+        self.shared.machines.record(&request.machine_arn).await?;
+        self.page(request).await
+    }
+
+    async fn page(&self, request: ListExecutions) -> Result<ExecutionPage, Refusal> {
+        let query = ListQuery {
+            group: Some(group_of(&request.machine_arn)),
+            status: request.status.map(status_code),
+            cursor: request.cursor.map(Into::into),
+            limit: request.limit,
+        };
+        let page = self.shared.store.list(query).await?;
+        let executions = page.rows.iter().map(|(_, row)| decode(&row.body)).collect::<Result<_, _>>()?;
+        Ok(ExecutionPage { executions, next: page.next.map(|cursor| cursor.to_vec()) })
+    }
+
+    /// StopExecution; the moment at which it ended, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// No such execution.
+    pub async fn stop_execution(
+        &self,
+        arn: &str,
+        error: Option<String>,
+        cause: Option<String>,
+    ) -> Result<i64, Refusal> {
+        let id = execution_id(arn)?;
+        let event = Event::Stop { error: error.map(Into::into), cause: cause.map(Into::into) };
+        match self.shared.deliver(id, event).await {
+            Ok(answer) => Ok(answer.record.stopped_ms.unwrap_or_else(now_ms)),
+            // It ended by itself: that is final, and the request changes nothing.
+            Err(Failed::Rejected(_)) => {
+                Ok(self.record(arn).await?.1.stopped_ms.unwrap_or_else(now_ms))
+            }
+            Err(Failed::Absent | Failed::NameTaken) => Err(Refusal::ExecutionDoesNotExist(arn.to_owned())),
+            Err(Failed::Refused(refusal)) => Err(refusal),
+        }
+    }
+
+    /// GetExecutionHistory.
+    ///
+    /// # Errors
+    /// No such execution.
+    pub async fn history(&self, arn: &str, range: HistoryRange) -> Result<HistoryPage, Refusal> {
+        let id = execution_id(arn)?;
+        let first = self.shared.store.history(id, 1, Direction::Forward, 1, 1).await?;
+        if first.is_empty() {
+            return Err(Refusal::ExecutionDoesNotExist(arn.to_owned()));
+        }
+        history::read(&*self.shared.store, id, range).await
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+/// How long a long poll lasts (asl-facts 6).
+pub(crate) const POLL: Duration = Duration::from_secs(60);
+
+fn execution_id(arn: &str) -> Result<ExecutionId, Refusal> {
+    StatesArn::parse(arn, &["execution"])?;
+    Ok(ExecutionId::of(arn))
+}
+
+/// The key that seals tokens: made once, kept in the catalogue, the same on every node.
+async fn token_key(catalogue: &dyn Catalogue) -> Result<[u8; KEY_BYTES], Refusal> {
+    let (kind, key) = TOKEN_KEY;
+    loop {
+        if let Some(row) = catalogue.get(kind, key).await? {
+            return row.body.as_ref().try_into().map_err(|_| {
+                Refusal::Unavailable("the key of task tokens in the store is damaged".into())
+            });
+        }
+        let mut fresh = [0; KEY_BYTES];
+        getrandom::fill(&mut fresh)
+            .map_err(|error| Refusal::Unavailable(format!("the system gives no randomness: {error}")))?;
+        let put = catalogue.put(kind, key, Expect::Absent, fresh.to_vec().into()).await?;
+        if let PutOutcome::Stored { .. } = put {
+            return Ok(fresh);
+        }
+    }
+}
