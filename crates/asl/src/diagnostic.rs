@@ -1,7 +1,7 @@
 //! What is wrong with a definition, and where: data with a location, never a panic and never a half-built machine.
 //!
 //! The codes and texts are those of `ValidateStateMachineDefinition` where AWS's are known; a location is the path
-//! of the field (`/States/Name/Field`), `/` for the definition itself.
+//! of the field (`/States/Name/Field`), `/` for the definition itself, line and column of a text that is not JSON.
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ pub struct Diagnostic {
     pub code: Code,
     /// AWS's text where it is known.
     pub message: String,
-    /// Where: a field's path, or absent when the text is no JSON object at all.
+    /// Where: a field's path, the place in a text that is not JSON, or absent when the text is JSON and no object.
     pub location: Option<String>,
 }
 
@@ -48,8 +48,9 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code.as_str(), self.message)?;
         match &self.location {
-            Some(location) => write!(f, " at {location}"),
-            None => Ok(()),
+            // The reader's own message ends with its place.
+            Some(location) if !self.message.ends_with(location) => write!(f, " at {location}"),
+            _ => Ok(()),
         }
     }
 }

@@ -73,7 +73,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(crate) fn object(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<&'a Object> {
+    pub(crate) fn object(
+        &mut self,
+        field: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<&'a Object> {
         match self.take(field)? {
             Json::Object(object) => Some(object),
             _ => self.wrong_type(field, "OBJECT", diagnostics),
@@ -116,7 +120,12 @@ impl<'a> Fields<'a> {
     }
 
     /// A number that is at least `low`.
-    pub(crate) fn number(&mut self, field: &'static str, low: f64, diagnostics: &mut Diagnostics) -> Option<f64> {
+    pub(crate) fn number(
+        &mut self,
+        field: &'static str,
+        low: f64,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<f64> {
         let Some(value) = self.take(field)?.as_f64() else {
             return self.wrong_type(field, "NUMBER", diagnostics);
         };
@@ -173,7 +182,11 @@ impl<'a> Fields<'a> {
     }
 
     /// A payload template.
-    pub(crate) fn template(&mut self, field: &'static str, diagnostics: &mut Diagnostics) -> Option<Template> {
+    pub(crate) fn template(
+        &mut self,
+        field: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Template> {
         let value = self.take(field)?;
         match Template::parse(value, &self.at(field)) {
             Ok(template) => Some(template),
@@ -210,7 +223,8 @@ impl<'a> Fields<'a> {
         let fixed = self.integer(field, range, diagnostics).map(Quantity::Fixed);
         let path = self.path(path_field, diagnostics).map(Quantity::Path);
         if self.has(field) && self.has(path_field) {
-            diagnostics.schema(self.location(), format!("Only one of '{field}' and '{path_field}' can be given"));
+            diagnostics
+                .schema(self.location(), format!("Only one of '{field}' and '{path_field}' can be given"));
         }
         fixed.or(path)
     }
@@ -236,5 +250,8 @@ pub enum ResultPath {
 fn is_variable_name(name: &str) -> bool {
     let mut chars = name.chars();
     let first_ok = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    first_ok && chars.all(|c| c.is_alphanumeric() || c == '_') && name.chars().count() <= 80 && name != "states"
+    first_ok
+        && chars.all(|c| c.is_alphanumeric() || c == '_')
+        && name.chars().count() <= 80
+        && name != "states"
 }

@@ -35,21 +35,26 @@ pub enum MachineType {
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
 pub fn parse(text: &str, machine_type: MachineType) -> Result<Machine, Vec<Diagnostic>> {
-    let json = Json::parse(text).map_err(|error| {
-        vec![Diagnostic { code: Code::InvalidJson, message: error.to_string(), location: None }]
-    })?;
-    let Json::Object(object) = &json else {
+    let not_an_object = || {
         let message = "Definition must be a valid JSON object".into();
-        return Err(vec![Diagnostic { code: Code::Schema, message, location: None }]);
+        Err(vec![Diagnostic { code: Code::Schema, message, location: None }])
     };
+    if text.trim().is_empty() {
+        return not_an_object();
+    }
+    let json = Json::parse(text).map_err(|error| {
+        let location = Some(error.location(text));
+        vec![Diagnostic { code: Code::InvalidJson, message: error.message_at(text), location }]
+    })?;
+    let Json::Object(object) = &json else { return not_an_object() };
     let mut parser = Parser { machine_type, ..Parser::default() };
     let mut fields = Fields::new(object, "");
     fields.take("Comment");
     let diagnostics = &mut parser.diagnostics;
-    if let Some(version) = fields.string("Version", diagnostics) {
-        if &*version != "1.0" {
-            diagnostics.schema("/Version", "Value should be one of the following: [1.0]");
-        }
+    if let Some(version) = fields.string("Version", diagnostics)
+        && &*version != "1.0"
+    {
+        diagnostics.schema("/Version", "Value should be one of the following: [1.0]");
     }
     query_language(&mut fields, diagnostics);
     let timeout_seconds = fields.integer("TimeoutSeconds", 0..=SECONDS_MAX, diagnostics);
@@ -108,7 +113,11 @@ impl Names<'_> {
     }
 
     /// `Next` or `End: true`: exactly one.
-    pub(crate) fn transition(&self, fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Transition> {
+    pub(crate) fn transition(
+        &self,
+        fields: &mut Fields<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Transition> {
         let end = fields.boolean("End", diagnostics);
         let next = self.optional_target(fields, "Next", diagnostics);
         match (end, fields.has("Next")) {
@@ -139,7 +148,8 @@ pub(crate) struct Parser {
 impl Parser {
     /// Reads `StartAt` and `States` of one container.
     pub(crate) fn container(&mut self, fields: &mut Fields<'_>, depth: usize) -> Option<ContainerId> {
-        let missing: Vec<&str> = ["States", "StartAt"].into_iter().filter(|field| !fields.has(field)).collect();
+        let missing: Vec<&str> =
+            ["States", "StartAt"].into_iter().filter(|field| !fields.has(field)).collect();
         if !missing.is_empty() {
             let message = format!("These fields are required: [{}]", missing.join(", "));
             self.diagnostics.schema(fields.location(), message);
@@ -255,7 +265,8 @@ impl Parser {
             return;
         }
         if !ends {
-            let message = "No terminal state was found: one state must have 'End: true' or be of type Succeed or Fail";
+            let message =
+                "No terminal state was found: one state must have 'End: true' or be of type Succeed or Fail";
             self.diagnostics.push(Code::MissingEndState, at, message);
         }
         for (name, id) in states {
@@ -266,7 +277,11 @@ impl Parser {
         }
     }
 
-    fn finish(self, timeout_seconds: Option<u64>, root: Option<ContainerId>) -> Result<Machine, Vec<Diagnostic>> {
+    fn finish(
+        self,
+        timeout_seconds: Option<u64>,
+        root: Option<ContainerId>,
+    ) -> Result<Machine, Vec<Diagnostic>> {
         if !self.diagnostics.0.is_empty() {
             return Err(self.diagnostics.0);
         }

@@ -18,7 +18,8 @@ pub struct LambdaConnector {
 }
 
 /// The parameters of `lambda:invoke`.
-const FIELDS: [&str; 6] = ["FunctionName", "Payload", "Qualifier", "InvocationType", "ClientContext", "LogType"];
+const FIELDS: [&str; 6] =
+    ["FunctionName", "Payload", "Qualifier", "InvocationType", "ClientContext", "LogType"];
 
 impl LambdaConnector {
     /// Uses this host.
@@ -107,7 +108,10 @@ fn answer_result(answer: &Invoked) -> Outcome {
     }
     let texts = |values: &[String]| Json::array(values.iter().map(|value| Json::from(value.as_str())));
     let metadata = Json::object([
-        ("AllHttpHeaders", Json::object(all_headers.iter().map(|(name, values)| (name.as_str(), texts(values))))),
+        (
+            "AllHttpHeaders",
+            Json::object(all_headers.iter().map(|(name, values)| (name.as_str(), texts(values)))),
+        ),
         (
             "HttpHeaders",
             Json::object(all_headers.iter().map(|(name, values)| {

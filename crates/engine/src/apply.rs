@@ -75,12 +75,13 @@ pub fn apply(
 
 /// Whether the event can happen now.
 fn check(execution: &Execution, event: &Event) -> Result<(), Rejected> {
-    let stage = |task: &TaskId| execution.task_run(*task).map(|(_, run)| run.stage).ok_or(Rejected::TaskClosed);
+    let stage =
+        |task: &TaskId| execution.task_run(*task).map(|(_, run)| run.stage).ok_or(Rejected::TaskClosed);
     let want = |fits: bool| if fits { Ok(()) } else { Err(Rejected::TaskElsewhere) };
     match event {
         Event::Start(_) if execution.facts.is_some() => Err(Rejected::Started),
         Event::Start(_) | Event::Stop { .. } => Ok(()),
-        Event::Timer(id) if execution.timers().iter().any(|timer| timer.id == *id) => Ok(()),
+        Event::Timer(id) if execution.has_timer(*id) => Ok(()),
         Event::Timer(_) => Err(Rejected::TimerCleared),
         Event::TaskTaken { task, .. } => want(stage(task)? == Stage::Offered),
         Event::TaskReturned(task) => want(stage(task)? == Stage::Taken),
@@ -99,7 +100,8 @@ fn timer(step: &mut Step<'_>, id: TimerId) {
         return step.time_out(Failure { error: Some(TIMEOUT.into()), cause: None });
     }
     let Some(site) = step.site(id.frame()) else { return };
-    let Some(Position::In(activation)) = step.execution.frames.get(&site.frame).map(|frame| &frame.position) else {
+    let Some(Position::In(activation)) = step.execution.frames.get(&site.frame).map(|frame| &frame.position)
+    else {
         return;
     };
     match &activation.phase {

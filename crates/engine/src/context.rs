@@ -46,7 +46,8 @@ impl Surroundings<'_> {
     }
 
     fn execution_object(&self, facts: &Facts) -> Json {
-        let input = self.execution.heap.get(facts.input).map_or(Json::Null, |payload| payload.value().clone());
+        let input =
+            self.execution.heap.get(facts.input).map_or(Json::Null, |payload| payload.value().clone());
         Json::object([
             ("Id", Json::from(facts.arn.as_str())),
             ("Input", input),

@@ -381,6 +381,13 @@ impl Execution {
         timers
     }
 
+    /// Whether a timer is set now; asks only the frame that it belongs to.
+    pub(crate) fn has_timer(&self, id: TimerId) -> bool {
+        let own = self.deadline.into_iter().chain(self.continuation);
+        let of_frame = self.frames.get(&id.frame()).into_iter().flat_map(frame_timers);
+        own.chain(of_frame).any(|timer| timer.id == id)
+    }
+
     /// The state that a frame is in.
     pub(crate) fn activation(&self, frame: FrameId) -> Option<&Activation> {
         match &self.frames.get(&frame)?.position {

@@ -1,5 +1,6 @@
 //! How frames move: into states, out of them, through retries and catchers, and out of their containers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use asl::machine::{Body, StateId, Transition as Next};
@@ -18,11 +19,7 @@ use crate::step::{Data, Site, Step};
 /// What a state did when it was entered or resumed.
 pub(crate) enum Outcome {
     /// It is done.
-    Exit {
-        output: Data,
-        next: Next,
-        assigned: Vec<(Arc<str>, Data)>,
-    },
+    Exit { output: Data, next: Next, assigned: Vec<(Arc<str>, Data)> },
     /// It waits for something; its phase says for what.
     Parked,
 }
@@ -88,10 +85,13 @@ impl<'a> Step<'a> {
 
     /// Leaves a state: its event, its variables, and on to the next state or out of the container.
     fn exit(&mut self, site: &Site<'a>, output: Data, next: Next, assigned: Vec<(Arc<str>, Data)>) {
-        let (output, assigned) = match self.name_all(site, output, assigned) {
-            Ok(named) => named,
-            Err(raised) => return self.fail(site, raised),
-        };
+        match self.name_all(site, output, assigned) {
+            Ok(exit) => self.leave(site, exit, next),
+            Err(raised) => self.fail(site, raised),
+        }
+    }
+
+    fn leave(&mut self, site: &Site<'a>, (output, assigned): Exit, next: Next) {
         for (name, value) in &assigned {
             self.change(Change::Assigned(site.frame, name.clone(), *value));
         }
@@ -109,7 +109,12 @@ impl<'a> Step<'a> {
     }
 
     /// Names what leaves a state.
-    fn name_all(&mut self, site: &Site<'a>, output: Data, assigned: Vec<(Arc<str>, Data)>) -> Result<Exit, Raised> {
+    fn name_all(
+        &mut self,
+        site: &Site<'a>,
+        output: Data,
+        assigned: Vec<(Arc<str>, Data)>,
+    ) -> Result<Exit, Raised> {
         let what = &site.state.name;
         let output = self.name(output, what)?;
         let mut named = Vec::with_capacity(assigned.len());
@@ -123,13 +128,19 @@ impl<'a> Step<'a> {
     fn container_done(&mut self, frame: FrameId, output: PayloadId) {
         let last = self.last_event(frame);
         let Some(seat) = self.execution.frames.get(&frame).and_then(|frame| frame.seat) else {
+            if self.full {
+                // The exit did not fit any more: the execution has not succeeded.
+                return;
+            }
             self.record_after(last, HistoryKind::ExecutionSucceeded { output });
             return self.end(Status::Succeeded, Some(output), None);
         };
         self.close_frame(frame);
         let Some(site) = self.site(seat.parent) else { return };
         let outcome = match &site.state.body {
-            Body::Parallel(state) => states::parallel::branch_done(self, &site, state, seat.index, output, last),
+            Body::Parallel(state) => {
+                states::parallel::branch_done(self, &site, state, seat.index, output, last)
+            }
             Body::Map(state) => states::map::iteration_done(self, &site, state, seat.index, output, last),
             _ => Ok(Outcome::Parked),
         };
@@ -140,11 +151,16 @@ impl<'a> Step<'a> {
 
     /// A state failed: retriers, then catchers, then its container (asl-facts 15.4).
     pub(crate) fn fail(&mut self, site: &Site<'a>, raised: Raised) {
-        if self.ended() {
+        if self.ended() || self.full {
             return;
         }
         if raised.fatal {
             return self.fail_execution(self.last_event(site.frame), raised.failure);
+        }
+        if matches!(site.state.body, Body::Parallel(_) | Body::Map(_)) {
+            // Siblings of what failed; or the Map itself could not start one more iteration.
+            let children = self.children();
+            self.abort_children(site.frame, self.last_event(site.frame), &children);
         }
         let (retriers, catchers) = handlers(&site.state.body);
         if self.retry(site, &raised, retriers) {
@@ -155,11 +171,15 @@ impl<'a> Step<'a> {
             Body::Map(_) => _ = self.record(site.frame, HistoryKind::MapStateFailed),
             _ => {}
         }
-        if let Some(catcher) = catchers.iter().find(|catcher| raised.matches(&catcher.errors)) {
-            let outcome = self.caught(site, catcher, &raised);
-            return self.settle(site, outcome);
+        let Some(catcher) = catchers.iter().find(|catcher| raised.matches(&catcher.errors)) else {
+            return self.container_failed(site, raised);
+        };
+        // What fails on the way through a catcher is not for this state: it would catch its own failure for ever.
+        match self.caught(site, catcher, &raised) {
+            Ok(exit) => self.leave(site, exit, Next::Next(catcher.next)),
+            Err(raised) if raised.fatal => self.fail_execution(self.last_event(site.frame), raised.failure),
+            Err(raised) => self.container_failed(site, raised),
         }
-        self.container_failed(site, raised);
     }
 
     /// Waits for the next attempt, if a retrier is for the error and has one left.
@@ -169,7 +189,8 @@ impl<'a> Step<'a> {
         };
         let retrier = &retriers[index];
         let Some(activation) = self.activation(site.frame) else { return false };
-        let used = activation.retries.iter().find(|(at, _)| usize::from(*at) == index).map_or(0, |(_, used)| *used);
+        let used =
+            activation.retries.iter().find(|(at, _)| usize::from(*at) == index).map_or(0, |(_, used)| *used);
         if u64::from(used) >= retrier.max_attempts {
             return false;
         }
@@ -189,11 +210,11 @@ impl<'a> Step<'a> {
     }
 
     /// The way out through a catcher.
-    fn caught(&mut self, site: &Site<'a>, catcher: &Catcher, raised: &Raised) -> Result<Outcome, Raised> {
+    fn caught(&mut self, site: &Site<'a>, catcher: &Catcher, raised: &Raised) -> Result<Exit, Raised> {
         let error = Data::Value(error_output(&raised.failure));
         let assigned = self.assignments(site, catcher.assign.as_ref(), &error)?;
         let output = self.merge(site, &catcher.result_path, error)?;
-        Ok(Outcome::Exit { output, next: Next::Next(catcher.next), assigned })
+        self.name_all(site, output, assigned)
     }
 
     /// Nothing in the container handles the error: it goes to the Parallel or Map around it, or ends the execution.
@@ -209,7 +230,6 @@ impl<'a> Step<'a> {
             self.record_after(last, HistoryKind::MapIterationFailed { name, index: seat.index });
         }
         self.close_frame(site.frame);
-        self.abort_children(seat.parent, last);
         if let Some(parent) = self.frame_mut(seat.parent) {
             parent.last_event = last;
         }
@@ -219,14 +239,21 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// The children of every frame that has any.
+    fn children(&self) -> HashMap<FrameId, Vec<FrameId>> {
+        let mut children: HashMap<FrameId, Vec<FrameId>> = HashMap::new();
+        for (id, frame) in &self.execution.frames {
+            if let Some(seat) = frame.seat {
+                children.entry(seat.parent).or_default().push(*id);
+            }
+        }
+        children
+    }
+
     /// Cuts off everything below a frame; each event follows the one that caused it (recorded).
-    fn abort_children(&mut self, parent: FrameId, cause: u64) {
-        let children: Vec<FrameId> = (self.execution.frames.iter())
-            .filter(|(_, frame)| frame.seat.is_some_and(|seat| seat.parent == parent))
-            .map(|(id, _)| *id)
-            .collect();
-        for child in children {
-            self.abort_children(child, cause);
+    fn abort_children(&mut self, parent: FrameId, cause: u64, children: &HashMap<FrameId, Vec<FrameId>>) {
+        for &child in children.get(&parent).into_iter().flatten() {
+            self.abort_children(child, cause, children);
             if let Some(site) = self.site(child) {
                 self.withdraw(&site);
                 self.record_aborted(&site, cause);
@@ -260,7 +287,9 @@ impl<'a> Step<'a> {
     pub(crate) fn take_back(&mut self, site: &Site<'a>, run: &TaskRun) {
         let Body::Task(task) = &site.state.body else { return };
         match run.stage {
-            Stage::Offered => self.effect(Effect::Withdraw { task: run.id, activity: task.resource.arn().clone() }),
+            Stage::Offered => {
+                self.effect(Effect::Withdraw { task: run.id, activity: task.resource.arn().clone() })
+            }
             Stage::Calling => self.effect(Effect::Settle(run.id)),
             Stage::Taken | Stage::Submitted => {}
         }

@@ -82,9 +82,15 @@ pub enum TaskEvent {
         heartbeat_seconds: Option<u64>,
         credentials: Option<Arc<str>>,
     },
-    Started { worker: Option<Arc<str>> },
-    Submitted { output: PayloadId },
-    Succeeded { output: PayloadId },
+    Started {
+        worker: Option<Arc<str>>,
+    },
+    Submitted {
+        output: PayloadId,
+    },
+    Succeeded {
+        output: PayloadId,
+    },
     Failed(Failure),
     TimedOut(Failure),
 }

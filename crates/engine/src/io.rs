@@ -61,7 +61,12 @@ impl<'a> Step<'a> {
     }
 
     /// `InputPath` or `OutputPath`.
-    pub(crate) fn select(&mut self, site: &Site<'a>, selection: &Selection, data: Data) -> Result<Data, Raised> {
+    pub(crate) fn select(
+        &mut self,
+        site: &Site<'a>,
+        selection: &Selection,
+        data: Data,
+    ) -> Result<Data, Raised> {
         match selection {
             Selection::All => Ok(data),
             Selection::Nothing => Ok(Data::Value(Json::empty_object())),
@@ -101,7 +106,12 @@ impl<'a> Step<'a> {
     }
 
     /// An intrinsic function that stands alone.
-    pub(crate) fn call(&mut self, site: &Site<'a>, call: &intrinsic::Call, data: &Data) -> Result<Json, Raised> {
+    pub(crate) fn call(
+        &mut self,
+        site: &Site<'a>,
+        call: &intrinsic::Call,
+        data: &Data,
+    ) -> Result<Json, Raised> {
         let made = self.evaluate(site, data, Extra::default(), |scope, dice| call.evaluate(scope, dice));
         made.map_err(|failure| self.call_failed(site, failure))
     }
@@ -121,9 +131,9 @@ impl<'a> Step<'a> {
             ResultPath::At(path) => {
                 let input = self.value(&Data::Named(site.input));
                 let result = self.value(&result);
-                path.set(&input, result).map(Data::Value).map_err(|problem| {
-                    Raised::named(RESULT_PATH_MATCH_FAILURE, self.cause(site, problem))
-                })
+                path.set(&input, result)
+                    .map(Data::Value)
+                    .map_err(|problem| Raised::named(RESULT_PATH_MATCH_FAILURE, self.cause(site, problem)))
             }
         }
     }
@@ -206,8 +216,11 @@ impl<'a> Step<'a> {
                 Ok(Some(number as u64))
             }
             _ => {
-                let text = value.to_text();
-                let text = format!("The {field} field refers to value {text} which is not a valid {kind}: {path}");
+                // In quotes, whatever it is (recorded).
+                let text = plain(&value);
+                let text = format!(
+                    "The {field} field refers to value \"{text}\" which is not a valid {kind}: {path}"
+                );
                 Err(self.runtime(site, text))
             }
         }
@@ -225,4 +238,9 @@ impl<'a> Step<'a> {
         out.push(']');
         Data::Text(out.into())
     }
+}
+
+/// A value as AWS shows it in a sentence: a string without its quotes.
+pub(crate) fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_text(), str::to_owned)
 }

@@ -37,7 +37,10 @@ impl std::fmt::Display for JournalError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             JournalError::UnknownFormat(Some(format)) => {
-                write!(f, "the journal has format {format}, this engine reads up to {FORMAT}; use a newer release")
+                write!(
+                    f,
+                    "the journal has format {format}, this engine reads up to {FORMAT}; use a newer release"
+                )
             }
             JournalError::UnknownFormat(None) => write!(f, "a journal entry is empty"),
             JournalError::Damaged(why) => write!(f, "a journal entry cannot be read: {why}"),
@@ -99,7 +102,9 @@ fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 
 fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JournalError> {
     match bytes.split_first() {
-        Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(|error| JournalError::Damaged(error.to_string())),
+        Some((&FORMAT, rest)) => {
+            postcard::from_bytes(rest).map_err(|error| JournalError::Damaged(error.to_string()))
+        }
         other => Err(JournalError::UnknownFormat(other.map(|(format, _)| *format))),
     }
 }

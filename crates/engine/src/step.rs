@@ -159,7 +159,11 @@ impl<'a> Step<'a> {
         self.fail_execution(last, Failure::new(RUNTIME, cause));
     }
 
+    /// The next step goes on; it may be asked for already, when another event came between.
     fn postpone(&mut self) {
+        if self.execution.continuation.is_some() {
+            return;
+        }
         let number = self.number();
         let timer = Timer { id: TimerId::of_execution(number), due_ms: self.at.now_ms };
         self.execution.continuation = Some(timer);
@@ -175,7 +179,8 @@ impl<'a> Step<'a> {
         let ended = self.ended();
         if !ended {
             let whole = |frame: &FrameId| self.moved.contains(frame) || self.gone.contains(frame);
-            changes.extend(self.inner.into_iter().filter(|(frame, _)| !whole(frame)).map(|(_, change)| change));
+            changes
+                .extend(self.inner.into_iter().filter(|(frame, _)| !whole(frame)).map(|(_, change)| change));
             for id in &self.moved {
                 if let Some(frame) = self.execution.frames.get(id) {
                     changes.push(Change::Frame(*id, Box::new(frame.clone())));
@@ -213,7 +218,9 @@ impl<'a> Step<'a> {
                 Err(TooLong) => return Err(Raised::data_limit(what)),
             },
             Data::Value(_) => {
-                return Err(Raised::runtime(format!("'{what}' made a value that is nested deeper than {DEPTH_MAX}.")));
+                return Err(Raised::runtime(format!(
+                    "'{what}' made a value that is nested deeper than {DEPTH_MAX}."
+                )));
             }
             Data::Named(_) | Data::Text(_) => return Err(Raised::data_limit(what)),
         };
@@ -235,7 +242,9 @@ impl<'a> Step<'a> {
     /// The value of data; sharing, not copying.
     pub(crate) fn value(&self, data: &Data) -> Json {
         match data {
-            Data::Named(id) => self.execution.heap.get(*id).map_or(Json::Null, |payload| payload.value().clone()),
+            Data::Named(id) => {
+                self.execution.heap.get(*id).map_or(Json::Null, |payload| payload.value().clone())
+            }
             Data::Value(value) => value.clone(),
             Data::Text(text) => Payload::of_text(text.clone()).value().clone(),
         }
@@ -249,7 +258,13 @@ impl<'a> Step<'a> {
     // ---- frames ----
 
     /// Opens a frame at the start of a container.
-    pub(crate) fn open_frame(&mut self, seat: Option<Seat>, container: ContainerId, last_event: u64, input: PayloadId) {
+    pub(crate) fn open_frame(
+        &mut self,
+        seat: Option<Seat>,
+        container: ContainerId,
+        last_event: u64,
+        input: PayloadId,
+    ) {
         let id = FrameId(self.execution.counters.frame);
         self.execution.counters.frame += 1;
         let state = self.machine.container(container).start_at.0;
@@ -404,7 +419,9 @@ fn without_pairs(effects: Vec<Effect>) -> Vec<Effect> {
     for effect in effects {
         let asked = match &effect {
             Effect::ClearTimer(timer) => Some(Effect::SetTimer(*timer)),
-            Effect::Withdraw { task, activity } => Some(Effect::Offer { task: *task, activity: activity.clone() }),
+            Effect::Withdraw { task, activity } => {
+                Some(Effect::Offer { task: *task, activity: activity.clone() })
+            }
             Effect::Settle(task) => Some(Effect::Call(*task)),
             Effect::SetTimer(_) | Effect::Offer { .. } | Effect::Call(_) => None,
         };

@@ -102,8 +102,13 @@ impl Activities {
     }
 
     fn know(&self, arn: &str) {
-        let waiters = || Arc::new(Waiters { offered: Notify::new(), places: Arc::new(Semaphore::new(POLLERS_MAX)) });
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(arn.to_owned()).or_insert_with(waiters);
+        let waiters =
+            || Arc::new(Waiters { offered: Notify::new(), places: Arc::new(Semaphore::new(POLLERS_MAX)) });
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(arn.to_owned())
+            .or_insert_with(waiters);
     }
 
     async fn list(
@@ -180,7 +185,11 @@ impl Service {
             return Ok(record);
         }
         let (there, _) = activities.record(&record.arn).await?;
-        if there.encryption == record.encryption { Ok(there) } else { Err(Refusal::ActivityAlreadyExists(record.arn)) }
+        if there.encryption == record.encryption {
+            Ok(there)
+        } else {
+            Err(Refusal::ActivityAlreadyExists(record.arn))
+        }
     }
 
     /// DescribeActivity.
@@ -219,7 +228,11 @@ impl Service {
     ///
     /// # Errors
     /// No such activity, or too many polls at it.
-    pub async fn get_activity_task(&self, arn: &str, worker: Option<String>) -> Result<Option<Delivery>, Refusal> {
+    pub async fn get_activity_task(
+        &self,
+        arn: &str,
+        worker: Option<String>,
+    ) -> Result<Option<Delivery>, Refusal> {
         let shared = self.shared();
         shared.activities.record(arn).await?;
         let waiters =

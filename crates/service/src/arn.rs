@@ -54,7 +54,8 @@ impl<'a> StatesArn<'a> {
         if parts.next() != Some("arn") || arn.is_empty() {
             return Err(Refusal::InvalidArn(format!("Invalid ARN prefix: {arn}")));
         }
-        let (_partition, service, _region, _account) = (parts.next(), parts.next(), parts.next(), parts.next());
+        let (_partition, service, _region, _account) =
+            (parts.next(), parts.next(), parts.next(), parts.next());
         let (Some("states"), Some(kind)) = (service, parts.next()) else {
             return Err(Refusal::InvalidArn(format!("Invalid ARN: {arn}")));
         };

@@ -27,6 +27,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Milliseconds since the epoch.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the service reads the time; below it, time is an argument"
+)]
 pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -55,7 +59,8 @@ impl Alarm {
 /// Sends due timers until the service stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut sent: HashSet<(ExecutionId, Timer)> = HashSet::new();
-    let mut in_flight: FuturesUnordered<BoxFuture<'static, ((ExecutionId, Timer), bool)>> = FuturesUnordered::new();
+    let mut in_flight: FuturesUnordered<BoxFuture<'static, ((ExecutionId, Timer), bool)>> =
+        FuturesUnordered::new();
     loop {
         let now = now_ms();
         // Until the read is done any new timer counts as earlier, or one could slip in between.

@@ -35,7 +35,13 @@ impl Dispatch {
 }
 
 /// Pushes a task of a live execution.
-pub(crate) fn call(shared: &Arc<Shared>, id: ExecutionId, execution: &Execution, machine: &Machine, task: TaskId) {
+pub(crate) fn call(
+    shared: &Arc<Shared>,
+    id: ExecutionId,
+    execution: &Execution,
+    machine: &Machine,
+    task: TaskId,
+) {
     let Some(view) = execution.task(task).filter(|view| view.calling) else { return };
     let Body::Task(state) = &machine.state(view.state).body else { return };
     let call = Call {

@@ -39,11 +39,14 @@ pub struct HistoryPage {
 }
 
 /// Reads a page.
-pub(crate) async fn read(store: &dyn Store, id: ExecutionId, range: HistoryRange) -> Result<HistoryPage, Refusal> {
+pub(crate) async fn read(
+    store: &dyn Store,
+    id: ExecutionId,
+    range: HistoryRange,
+) -> Result<HistoryPage, Refusal> {
     let direction = if range.reverse { Direction::Backward } else { Direction::Forward };
-    let (mut version, first) = range.from.map_or((if range.reverse { u64::MAX } else { 1 }, None), |(at, event)| {
-        (at, Some(event))
-    });
+    let (mut version, first) =
+        range.from.map_or((if range.reverse { u64::MAX } else { 1 }, None), |(at, event)| (at, Some(event)));
     let mut page = HistoryPage::default();
     'chunks: loop {
         let chunks = store.history(id, version, direction, CHUNKS_PER_READ, BYTES_PER_READ).await?;
@@ -57,7 +60,8 @@ pub(crate) async fn read(store: &dyn Store, id: ExecutionId, range: HistoryRange
                 events.reverse();
             }
             for event in events {
-                let wanted = first.is_none_or(|first| if range.reverse { event.id <= first } else { event.id >= first });
+                let wanted = first
+                    .is_none_or(|first| if range.reverse { event.id <= first } else { event.id >= first });
                 if !wanted {
                     continue;
                 }
@@ -82,8 +86,11 @@ pub(crate) async fn read(store: &dyn Store, id: ExecutionId, range: HistoryRange
 async fn resolve(store: &dyn Store, id: ExecutionId, page: &mut HistoryPage) -> Result<(), Refusal> {
     let named: BTreeSet<PayloadId> = page.events.iter().flat_map(|event| payloads_of(&event.kind)).collect();
     page.texts.retain(|payload, _| named.contains(payload));
-    let missing: BTreeSet<u32> =
-        named.iter().filter(|payload| !page.texts.contains_key(payload)).map(|payload| payload.step).collect();
+    let missing: BTreeSet<u32> = named
+        .iter()
+        .filter(|payload| !page.texts.contains_key(payload))
+        .map(|payload| payload.step)
+        .collect();
     for step in missing {
         for (payload, text) in payloads_in(store, id, step).await? {
             if named.contains(&payload) {
@@ -121,13 +128,13 @@ fn payloads_of(kind: &HistoryKind) -> Vec<PayloadId> {
         HistoryKind::StateExited { output, assigned, .. } => {
             assigned.iter().map(|(_, value)| *value).chain([*output]).collect()
         }
-        HistoryKind::LambdaFunction(event) | HistoryKind::Activity(event) | HistoryKind::Task { event, .. } => {
-            match event {
-                TaskEvent::Scheduled { input, .. } => vec![*input],
-                TaskEvent::Submitted { output } | TaskEvent::Succeeded { output } => vec![*output],
-                TaskEvent::Started { .. } | TaskEvent::Failed(_) | TaskEvent::TimedOut(_) => Vec::new(),
-            }
-        }
+        HistoryKind::LambdaFunction(event)
+        | HistoryKind::Activity(event)
+        | HistoryKind::Task { event, .. } => match event {
+            TaskEvent::Scheduled { input, .. } => vec![*input],
+            TaskEvent::Submitted { output } | TaskEvent::Succeeded { output } => vec![*output],
+            TaskEvent::Started { .. } | TaskEvent::Failed(_) | TaskEvent::TimedOut(_) => Vec::new(),
+        },
         _ => Vec::new(),
     }
 }

@@ -228,7 +228,8 @@ impl Machines {
     /// The text of a definition by its hash.
     pub(crate) async fn definition(&self, hash: &str) -> Result<String, Refusal> {
         let row = self.catalogue.get(DEFINITIONS, hash).await?;
-        let row = row.ok_or_else(|| Refusal::Unavailable(format!("the definition {hash} is not in the store")))?;
+        let row =
+            row.ok_or_else(|| Refusal::Unavailable(format!("the definition {hash} is not in the store")))?;
         String::from_utf8(row.body.to_vec())
             .map_err(|_| Refusal::Unavailable(format!("the definition {hash} is not UTF-8")))
     }
@@ -266,14 +267,14 @@ impl Machines {
         let machine = parse(text, machine_type).map_err(Refusal::InvalidDefinition)?;
         let mut unknown = Vec::new();
         for state in &machine.states {
-            if let Body::Task(task) = &state.body {
-                if !self.connector.supports(&task.resource) {
-                    unknown.push(Diagnostic {
-                        code: Code::Schema,
-                        message: unrecognized(task.resource.arn()),
-                        location: Some(format!("/States/{}/Resource", state.name)),
-                    });
-                }
+            if let Body::Task(task) = &state.body
+                && !self.connector.supports(&task.resource)
+            {
+                unknown.push(Diagnostic {
+                    code: Code::Schema,
+                    message: unrecognized(task.resource.arn()),
+                    location: Some(format!("/States/{}/Resource", state.name)),
+                });
             }
         }
         if unknown.is_empty() { Ok(machine) } else { Err(Refusal::InvalidDefinition(unknown)) }
@@ -294,5 +295,6 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Bytes {
 }
 
 pub(crate) fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::Unavailable(format!("a row of the store is damaged: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::Unavailable(format!("a row of the store is damaged: {error}")))
 }

@@ -18,8 +18,8 @@ use engine::{Effect, Event, Execution, Rejected, TaskId, TaskView, Transition};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use store::{
-    CommitterHandle, ExecutionId, Expect, Loaded, OutboxRow, QueueEntry, QueueKey, StepOutcome, StepWrite, StoreError,
-    Timer,
+    CommitterHandle, ExecutionId, Expect, Loaded, OutboxRow, QueueEntry, QueueKey, StepOutcome, StepWrite,
+    StoreError, Timer,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -92,7 +92,7 @@ pub(crate) struct Live {
 /// What is known of an execution that something happens to.
 #[derive(Default)]
 struct Slot {
-    live: Option<Live>,
+    live: Option<Box<Live>>,
     /// A load or a commit is in flight.
     busy: bool,
     waiting: VecDeque<(Job, u32)>,
@@ -100,8 +100,17 @@ struct Slot {
 
 /// Something in flight that has come back.
 enum Landed {
-    Loaded { id: ExecutionId, job: (Job, u32), result: Result<Option<Live>, Failed> },
-    Committed { id: ExecutionId, job: (Job, u32), effects: Vec<Effect>, result: Result<StepOutcome, StoreError> },
+    Loaded {
+        id: ExecutionId,
+        job: (Job, u32),
+        result: Result<Option<Box<Live>>, Failed>,
+    },
+    Committed {
+        id: ExecutionId,
+        job: (Job, u32),
+        effects: Vec<Effect>,
+        result: Result<StepOutcome, StoreError>,
+    },
 }
 
 /// The owner of one shard.
@@ -204,7 +213,8 @@ impl Owner {
         }
         if self.slots.len() > IDLE_MAX {
             let idle = |slot: &Slot| !slot.busy && slot.waiting.is_empty();
-            let other = self.slots.iter().find(|(other, slot)| **other != id && idle(slot)).map(|(other, _)| *other);
+            let other =
+                self.slots.iter().find(|(other, slot)| **other != id && idle(slot)).map(|(other, _)| *other);
             if let Some(other) = other {
                 self.slots.remove(&other);
             }
@@ -308,7 +318,9 @@ impl Live {
         let now_ms = crate::clock::now_ms();
         for effect in &transition.effects {
             match effect {
-                Effect::SetTimer(timer) => write.timers_put.push(Timer { due_ms: timer.due_ms, id: timer.id.0 }),
+                Effect::SetTimer(timer) => {
+                    write.timers_put.push(Timer { due_ms: timer.due_ms, id: timer.id.0 })
+                }
                 Effect::ClearTimer(timer) => {
                     let timer = Timer { due_ms: timer.due_ms, id: timer.id.0 };
                     if consumed != Some(timer) {
@@ -340,19 +352,19 @@ impl Live {
 }
 
 /// An execution that is about to start.
-async fn begin_live(shared: &Shared, definition: &str) -> Result<Live, Failed> {
+async fn begin_live(shared: &Shared, definition: &str) -> Result<Box<Live>, Failed> {
     let machine = shared.machines.compiled(definition).await.map_err(Failed::Refused)?;
-    Ok(Live {
+    Ok(Box::new(Live {
         execution: Execution::new(),
         machine,
         definition: definition.to_owned(),
         journal_bytes: 0,
         checkpoint_bytes: 0,
-    })
+    }))
 }
 
 /// Brings an execution back to memory: its checkpoint, the payloads that it still needs, and the changes since.
-pub(crate) async fn load(shared: &Shared, id: ExecutionId) -> Result<Option<Live>, Failed> {
+pub(crate) async fn load(shared: &Shared, id: ExecutionId) -> Result<Option<Box<Live>>, Failed> {
     let Some(loaded) = shared.store.load(id).await? else { return Ok(None) };
     let Loaded { checkpoint, chunks, listing, .. } = loaded;
     let damaged = |why: String| Failed::Refused(Refusal::Unavailable(format!("execution {id}: {why}")));
@@ -364,7 +376,8 @@ pub(crate) async fn load(shared: &Shared, id: ExecutionId) -> Result<Option<Live
         None => Execution::new(),
         Some((_, bytes)) => {
             checkpoint_bytes = bytes.len();
-            let mut execution = Execution::from_checkpoint(&bytes).map_err(|error| damaged(error.to_string()))?;
+            let mut execution =
+                Execution::from_checkpoint(&bytes).map_err(|error| damaged(error.to_string()))?;
             fill(shared, id, &mut execution).await?;
             execution
         }
@@ -377,7 +390,7 @@ pub(crate) async fn load(shared: &Shared, id: ExecutionId) -> Result<Option<Live
         }
     }
     let definition = record.definition;
-    Ok(Some(Live { execution, machine, definition, journal_bytes, checkpoint_bytes }))
+    Ok(Some(Box::new(Live { execution, machine, definition, journal_bytes, checkpoint_bytes })))
 }
 
 /// Gives a checkpoint the texts of the payloads that it names.
@@ -386,7 +399,9 @@ async fn fill(shared: &Shared, id: ExecutionId, execution: &mut Execution) -> Re
     let mut steps: Vec<u32> = live.iter().map(|payload| payload.step).collect();
     steps.dedup();
     for step in steps {
-        for (payload, text) in history::payloads_in(&*shared.store, id, step).await.map_err(Failed::Refused)? {
+        for (payload, text) in
+            history::payloads_in(&*shared.store, id, step).await.map_err(Failed::Refused)?
+        {
             if live.binary_search(&payload).is_ok() {
                 execution.fill(payload, text);
             }

@@ -10,7 +10,8 @@ use asl::machine::Machine;
 use connect::Connector;
 use engine::{Effect, Event, Execution, Limits, Moment, Start, Status, TaskId, Transition, World};
 use store::{
-    Catalogue, Committer, Direction, ExecutionId, Expect, ListQuery, PutOutcome, SHARDS, Store, StoreError, Timer,
+    Catalogue, Committer, Direction, ExecutionId, Expect, ListQuery, PutOutcome, SHARDS, Store, StoreError,
+    Timer,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -108,7 +109,9 @@ impl Shared {
         let decide = AssertUnwindSafe(|| engine::apply(machine, execution, event, at, limits));
         match std::panic::catch_unwind(decide) {
             Ok(decided) => decided.map_err(Failed::Rejected),
-            Err(_) => Err(Failed::Refused(Refusal::Unavailable(format!("the engine broke on execution {id}")))),
+            Err(_) => {
+                Err(Failed::Refused(Refusal::Unavailable(format!("the engine broke on execution {id}"))))
+            }
         }
     }
 
@@ -480,9 +483,7 @@ impl Service {
         match self.shared.deliver(id, event).await {
             Ok(answer) => Ok(answer.record.stopped_ms.unwrap_or_else(now_ms)),
             // It ended by itself: that is final, and the request changes nothing.
-            Err(Failed::Rejected(_)) => {
-                Ok(self.record(arn).await?.1.stopped_ms.unwrap_or_else(now_ms))
-            }
+            Err(Failed::Rejected(_)) => Ok(self.record(arn).await?.1.stopped_ms.unwrap_or_else(now_ms)),
             Err(Failed::Absent | Failed::NameTaken) => Err(Refusal::ExecutionDoesNotExist(arn.to_owned())),
             Err(Failed::Refused(refusal)) => Err(refusal),
         }
@@ -519,9 +520,11 @@ async fn token_key(catalogue: &dyn Catalogue) -> Result<[u8; KEY_BYTES], Refusal
     let (kind, key) = TOKEN_KEY;
     loop {
         if let Some(row) = catalogue.get(kind, key).await? {
-            return row.body.as_ref().try_into().map_err(|_| {
-                Refusal::Unavailable("the key of task tokens in the store is damaged".into())
-            });
+            return row
+                .body
+                .as_ref()
+                .try_into()
+                .map_err(|_| Refusal::Unavailable("the key of task tokens in the store is damaged".into()));
         }
         let mut fresh = [0; KEY_BYTES];
         getrandom::fill(&mut fresh)

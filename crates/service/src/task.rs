@@ -53,7 +53,11 @@ impl Service {
         match self.shared().deliver(execution, event).await {
             Ok(_) => Ok(()),
             Err(Failed::Rejected(
-                Rejected::TaskClosed | Rejected::Ended | Rejected::TaskElsewhere | Rejected::TimerCleared | Rejected::Started,
+                Rejected::TaskClosed
+                | Rejected::Ended
+                | Rejected::TaskElsewhere
+                | Rejected::TimerCleared
+                | Rejected::Started,
             )) => Err(Refusal::TaskTimedOut),
             Err(Failed::Absent | Failed::NameTaken) => Err(Refusal::TaskDoesNotExist),
             Err(Failed::Refused(refusal)) => Err(refusal),
@@ -95,7 +99,11 @@ impl Service {
         }
     }
 
-    async fn change_tags(&self, arn: &str, change: impl Fn(&mut Vec<(String, String)>)) -> Result<(), Refusal> {
+    async fn change_tags(
+        &self,
+        arn: &str,
+        change: impl Fn(&mut Vec<(String, String)>),
+    ) -> Result<(), Refusal> {
         let kind = StatesArn::parse(arn, &["stateMachine", "activity"])?.kind;
         loop {
             let stored = if kind == "activity" {

@@ -2,6 +2,8 @@
 //!
 //! A restart is a new service over the same disk; the old one is dropped without a goodbye, as by a crash.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing it did not expect")]
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +13,8 @@ use asl::states::task::Resource;
 use connect::{BoxFuture, Call, Connector, Outcome};
 use engine::Status;
 use service::{
-    CreateMachine, Described, HistoryRange, ListExecutions, Place, Refusal, Service, ServiceOptions, StartExecution,
+    CreateMachine, Described, HistoryRange, ListExecutions, Place, Refusal, Service, ServiceOptions,
+    StartExecution,
 };
 use store::{EmbeddedStore, MemoryDisk};
 use tokio::sync::Notify;
@@ -129,9 +132,12 @@ fn activity_machine() -> serde_json::Value {
 async fn a_pass_machine_runs_and_its_history_pages_both_ways() {
     let world = World::new().await;
     let machine = world
-        .machine("m", serde_json::json!({"StartAt": "A", "States": {
+        .machine(
+            "m",
+            serde_json::json!({"StartAt": "A", "States": {
             "A": {"Type": "Pass", "Result": {"x": 1}, "ResultPath": "$.a", "Next": "B"},
-            "B": {"Type": "Pass", "End": true}}}))
+            "B": {"Type": "Pass", "End": true}}}),
+        )
         .await;
     let arn = world.start(&machine, "e", "{\"n\":  1}").await;
     let ended = world.ended(&arn).await;
@@ -162,7 +168,8 @@ async fn a_pass_machine_runs_and_its_history_pages_both_ways() {
 #[tokio::test]
 async fn starting_twice_is_one_execution_while_it_runs() {
     let world = World::new().await;
-    let wait = serde_json::json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}});
+    let wait =
+        serde_json::json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}});
     let machine = world.machine("m", wait).await;
     let first = world.start(&machine, "e", "{}").await;
     assert_eq!(world.start(&machine, "e", "{}").await, first);
@@ -229,7 +236,8 @@ async fn a_crash_loses_nothing_that_was_acknowledged() {
     world.service.create_activity("work", vec![], None).await.unwrap();
     let lambda = serde_json::json!({"StartAt": "L", "States": {"L": {
         "Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f", "End": true}}});
-    let wait = serde_json::json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1, "End": true}}});
+    let wait =
+        serde_json::json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 1, "End": true}}});
     let machines = [
         world.machine("activity", activity_machine()).await,
         world.machine("lambda", lambda).await,
@@ -295,11 +303,14 @@ async fn a_silent_worker_is_replaced_after_its_heartbeat() {
 async fn a_loop_of_many_transitions_does_not_end_with_its_step() {
     let world = World::new().await;
     let machine = world
-        .machine("m", serde_json::json!({"StartAt": "Add", "States": {
+        .machine(
+            "m",
+            serde_json::json!({"StartAt": "Add", "States": {
             "Add": {"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)"}, "Next": "More"},
             "More": {"Type": "Choice", "Choices": [
                 {"Variable": "$.n", "NumericLessThan": 2000, "Next": "Add"}], "Default": "Done"},
-            "Done": {"Type": "Succeed"}}}))
+            "Done": {"Type": "Succeed"}}}),
+        )
         .await;
     let arn = world.start(&machine, "e", "{\"n\": 0}").await;
     assert_eq!(world.ended(&arn).await.output.as_deref(), Some("{\"n\":2000}"));
@@ -308,7 +319,8 @@ async fn a_loop_of_many_transitions_does_not_end_with_its_step() {
 #[tokio::test]
 async fn deleting_a_machine_stops_its_executions() {
     let world = World::new().await;
-    let wait = serde_json::json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}});
+    let wait =
+        serde_json::json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}});
     let machine = world.machine("m", wait.clone()).await;
     let arn = world.start(&machine, "e", "{}").await;
     world.service.delete_machine(&machine).await.unwrap();
@@ -326,8 +338,9 @@ async fn deleting_a_machine_stops_its_executions() {
 #[tokio::test]
 async fn lists_are_paged_newest_first_and_filtered() {
     let world = World::new().await;
-    let machine =
-        world.machine("m", serde_json::json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}})).await;
+    let machine = world
+        .machine("m", serde_json::json!({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}))
+        .await;
     let mut arns = Vec::new();
     for index in 0..7 {
         let arn = world.start(&machine, &format!("e{index}"), "{}").await;
@@ -339,8 +352,12 @@ async fn lists_are_paged_newest_first_and_filtered() {
     let mut seen = Vec::new();
     let mut cursor = None;
     loop {
-        let request =
-            ListExecutions { machine_arn: machine.clone(), status: Some(Status::Succeeded), cursor, limit: 3 };
+        let request = ListExecutions {
+            machine_arn: machine.clone(),
+            status: Some(Status::Succeeded),
+            cursor,
+            limit: 3,
+        };
         let page = world.service.list_executions(request).await.unwrap();
         seen.extend(page.executions.into_iter().map(|execution| execution.arn));
         match page.next {

@@ -136,7 +136,11 @@ pub enum Glob {
 }
 
 impl Choice {
-    pub(crate) fn parse(fields: &mut Fields<'_>, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Option<Choice> {
+    pub(crate) fn parse(
+        fields: &mut Fields<'_>,
+        names: &Names<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Choice> {
         if !fields.has("Choices") {
             diagnostics.schema(fields.location(), "These fields are required: [Choices]");
         }
@@ -421,18 +425,26 @@ fn glob(pattern: &str) -> Vec<Glob> {
 }
 
 /// Matches greedily from the left: with `*` as the only wildcard, the first place where a piece fits is enough.
+///
+/// It loops rather than recurring: a pattern may have as many pieces as a definition has characters.
 fn glob_matches(pattern: &[Glob], text: &str) -> bool {
-    match pattern {
-        [] => text.is_empty(),
-        [Glob::Any] => true,
-        [Glob::Text(piece), rest @ ..] => text.strip_prefix(&**piece).is_some_and(|text| glob_matches(rest, text)),
-        [Glob::Any, Glob::Text(piece)] => text.ends_with(&**piece),
-        [Glob::Any, Glob::Text(piece), rest @ ..] => match text.find(&**piece) {
-            Some(at) => glob_matches(rest, &text[at + piece.len()..]),
-            None => false,
-        },
-        [Glob::Any, Glob::Any, rest @ ..] => glob_matches(rest, text),
+    let mut text = text;
+    // Whether the next piece may stand anywhere, not only here.
+    let mut floating = false;
+    for (index, piece) in pattern.iter().enumerate() {
+        let Glob::Text(piece) = piece else {
+            floating = true;
+            continue;
+        };
+        if floating && index + 1 == pattern.len() {
+            return text.ends_with(&**piece);
+        }
+        let at = if floating { text.find(&**piece) } else { text.starts_with(&**piece).then_some(0) };
+        let Some(at) = at else { return false };
+        text = &text[at + piece.len()..];
+        floating = false;
     }
+    floating || text.is_empty()
 }
 
 #[cfg(test)]
@@ -454,6 +466,9 @@ mod tests {
             ("a\\\\b", "a\\b", true),
             ("**", "x", true),
             ("*ab", "aab", true),
+            ("a*", "ba", false),
+            ("*a*b", "ab-b-a", false),
+            ("a*b*c", "a-b-c", true),
         ] {
             assert_eq!(glob_matches(&glob(pattern), text), want, "{pattern} on {text}");
         }

@@ -56,7 +56,8 @@ fn message(
     let fixed = fields.string(field, diagnostics).map(Message::Fixed);
     let text = fields.string(path_field, diagnostics);
     if fields.has(field) && fields.has(path_field) {
-        diagnostics.schema(fields.location(), format!("Only one of '{field}' and '{path_field}' can be given"));
+        diagnostics
+            .schema(fields.location(), format!("Only one of '{field}' and '{path_field}' can be given"));
     }
     let Some(text) = text else { return fixed };
     if text.starts_with('$') {

@@ -27,7 +27,11 @@ pub struct Pass {
 }
 
 impl Pass {
-    pub(crate) fn parse(fields: &mut Fields<'_>, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Option<Pass> {
+    pub(crate) fn parse(
+        fields: &mut Fields<'_>,
+        names: &Names<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Pass> {
         let input = fields.selection("InputPath", diagnostics);
         let parameters = fields.template("Parameters", diagnostics);
         let result = fields.take("Result").cloned();

@@ -161,11 +161,12 @@ impl Task {
         let parameters = fields.template("Parameters", diagnostics);
         let credentials = credentials(fields, diagnostics);
         let timeout = fields.quantity("TimeoutSeconds", "TimeoutSecondsPath", 1..=SECONDS_MAX, diagnostics);
-        let heartbeat = fields.quantity("HeartbeatSeconds", "HeartbeatSecondsPath", 1..=SECONDS_MAX, diagnostics);
-        if let (Some(Quantity::Fixed(timeout)), Some(Quantity::Fixed(heartbeat))) = (&timeout, &heartbeat) {
-            if heartbeat >= timeout {
-                diagnostics.schema(fields.at("HeartbeatSeconds"), "Value should be less than 'TimeoutSeconds'");
-            }
+        let heartbeat =
+            fields.quantity("HeartbeatSeconds", "HeartbeatSecondsPath", 1..=SECONDS_MAX, diagnostics);
+        if let (Some(Quantity::Fixed(timeout)), Some(Quantity::Fixed(heartbeat))) = (&timeout, &heartbeat)
+            && heartbeat >= timeout
+        {
+            diagnostics.schema(fields.at("HeartbeatSeconds"), "Value should be less than 'TimeoutSeconds'");
         }
         let result_selector = fields.template("ResultSelector", diagnostics);
         let result_path = fields.result_path(diagnostics);
@@ -240,10 +241,11 @@ pub fn unrecognized(resource: &str) -> String {
 fn credentials(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Template> {
     const FIELD: &str = "Credentials";
     let at = fields.at(FIELD);
-    if let Some(object) = fields.object(FIELD, diagnostics) {
-        if !object.contains_key("RoleArn") && !object.contains_key("RoleArn.$") {
-            diagnostics.schema(at, "The field 'RoleArn' is required but was missing");
-        }
+    if let Some(object) = fields.object(FIELD, diagnostics)
+        && !object.contains_key("RoleArn")
+        && !object.contains_key("RoleArn.$")
+    {
+        diagnostics.schema(at, "The field 'RoleArn' is required but was missing");
     }
     fields.template(FIELD, diagnostics)
 }
@@ -266,9 +268,15 @@ mod tests {
                 "arn:aws:states:::lambda:invoke.waitForTaskToken",
                 "lambda|invoke|WaitForTaskToken|invoke.waitForTaskToken",
             ),
-            ("arn:aws:states:::states:startExecution.sync:2", "states|startExecution|Sync2|startExecution.sync:2"),
+            (
+                "arn:aws:states:::states:startExecution.sync:2",
+                "states|startExecution|Sync2|startExecution.sync:2",
+            ),
             ("arn:aws:states:::ecs:runTask.sync", "ecs|runTask|Sync|runTask.sync"),
-            ("arn:aws:states:::aws-sdk:sfn:listActivities", "aws-sdk:sfn|listActivities|RequestResponse|listActivities"),
+            (
+                "arn:aws:states:::aws-sdk:sfn:listActivities",
+                "aws-sdk:sfn|listActivities|RequestResponse|listActivities",
+            ),
             ("arn:aws:states:::lambda", "None"),
             ("arn:aws:sqs:us-east-1:000000000000:queue", "None"),
             ("not an arn", "None"),

@@ -39,7 +39,11 @@ pub enum Until {
 const FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
 
 impl Wait {
-    pub(crate) fn parse(fields: &mut Fields<'_>, names: &Names<'_>, diagnostics: &mut Diagnostics) -> Option<Wait> {
+    pub(crate) fn parse(
+        fields: &mut Fields<'_>,
+        names: &Names<'_>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Wait> {
         let given = FIELDS.iter().filter(|field| fields.has(field)).count();
         if given != 1 {
             let message = format!("Exactly one of these fields is required: [{}]", FIELDS.join(", "));

@@ -37,7 +37,8 @@ fn message<'a>(
     match value.as_str() {
         Some(text) => Ok(Some(text.into())),
         None => {
-            let text = format!("The value of the field '{field}' must be a string but was: {}", value.to_text());
+            let text =
+                format!("The value of the field '{field}' must be a string but was: {}", value.to_text());
             Err(step.runtime(site, text))
         }
     }

@@ -60,7 +60,8 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Re
 /// Starts as many iterations as may run; each follows `last`.
 fn start_iterations<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map, last: u64) -> Result<(), Raised> {
     loop {
-        let Some(Phase::Iterations(run)) = step.activation(site.frame).map(|activation| &activation.phase) else {
+        let Some(Phase::Iterations(run)) = step.activation(site.frame).map(|activation| &activation.phase)
+        else {
             return Ok(());
         };
         if run.running >= run.concurrency || run.next as usize >= run.results.len() {

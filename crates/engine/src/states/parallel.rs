@@ -36,7 +36,8 @@ pub(crate) fn branch_done<'a>(
     last: u64,
 ) -> Result<Outcome, Raised> {
     step.inside(site.frame, Change::Result { frame: site.frame, index, output });
-    let Some(Phase::Branches { results }) = step.activation(site.frame).map(|activation| &activation.phase) else {
+    let Some(Phase::Branches { results }) = step.activation(site.frame).map(|activation| &activation.phase)
+    else {
         return Ok(Outcome::Parked);
     };
     let Some(results) = results.iter().copied().collect::<Option<Vec<PayloadId>>>() else {

@@ -28,10 +28,10 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -
     let timeout_seconds = step.seconds(site, state.timeout.as_ref(), &raw, "TimeoutSecondsPath")?;
     let heartbeat_seconds = step.seconds(site, state.heartbeat.as_ref(), &raw, "HeartbeatSecondsPath")?;
     let credentials = credentials(step, site, state)?;
-    if let Resource::Activity(arn) = &state.resource {
-        if !step.at.world.has_activity(arn) {
-            return Err(step.runtime(site, "The activity ARN does not exist."));
-        }
+    if let Resource::Activity(arn) = &state.resource
+        && !step.at.world.has_activity(arn)
+    {
+        return Err(step.runtime(site, "The activity ARN does not exist."));
     }
     let input = step.name(data, &result_source(&state.resource))?;
     let scheduled = TaskEvent::Scheduled {
@@ -57,7 +57,7 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -
         Resource::Lambda(_) | Resource::Service(_) => {
             record(step, site.frame, &state.resource, TaskEvent::Started { worker: None });
             run.stage = Stage::Calling;
-            start_clocks(step, site.frame, &mut run);
+            start_clocks(step, site.frame, &state.resource, &mut run);
             step.effect(Effect::Call(id));
         }
     }
@@ -65,16 +65,24 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -
     Ok(Outcome::Parked)
 }
 
-fn credentials<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -> Result<Option<Arc<str>>, Raised> {
+fn credentials<'a>(
+    step: &mut Step<'a>,
+    site: &Site<'a>,
+    state: &'a Task,
+) -> Result<Option<Arc<str>>, Raised> {
     let Some(template) = &state.credentials else { return Ok(None) };
     let made = step.template(site, template, &Data::Named(site.input))?;
     Ok(step.value(&made).get("RoleArn").and_then(Json::as_str).map(Arc::from))
 }
 
 /// Both clocks run from when the work starts (contracts: activities).
-fn start_clocks(step: &mut Step<'_>, frame: FrameId, run: &mut TaskRun) {
+///
+/// Only who holds a token can send heartbeats: a call that is simply awaited has no such clock.
+fn start_clocks(step: &mut Step<'_>, frame: FrameId, resource: &Resource, run: &mut TaskRun) {
     run.timeout = set_clock(step, frame, run.timeout_seconds);
-    run.heartbeat = set_clock(step, frame, run.heartbeat_seconds);
+    if waits_for_token(resource) {
+        run.heartbeat = set_clock(step, frame, run.heartbeat_seconds);
+    }
 }
 
 fn set_clock(step: &mut Step<'_>, frame: FrameId, seconds: Option<u64>) -> Option<Timer> {
@@ -99,7 +107,7 @@ pub(crate) fn taken(step: &mut Step<'_>, id: TaskId, worker: Option<Arc<str>>) {
     step.effect(Effect::Withdraw { task: id, activity: state.resource.arn().clone() });
     record(step, site.frame, &state.resource, TaskEvent::Started { worker });
     run.stage = Stage::Taken;
-    start_clocks(step, site.frame, &mut run);
+    start_clocks(step, site.frame, &state.resource, &mut run);
     step.set_phase(site.frame, Phase::Task(run));
 }
 
@@ -147,7 +155,12 @@ pub(crate) fn succeeded(step: &mut Step<'_>, id: TaskId, output: Arc<str>) {
     step.settle(&site, outcome);
 }
 
-fn finish<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Task, result: PayloadId) -> Result<Outcome, Raised> {
+fn finish<'a>(
+    step: &mut Step<'a>,
+    site: &Site<'a>,
+    state: &Task,
+    result: PayloadId,
+) -> Result<Outcome, Raised> {
     let result = Data::Named(result);
     let shaped = match &state.result_selector {
         Some(selector) => step.template(site, selector, &result)?,
@@ -223,11 +236,9 @@ fn record(step: &mut Step<'_>, frame: FrameId, resource: &Resource, event: TaskE
     let kind = match resource {
         Resource::Lambda(_) => HistoryKind::LambdaFunction(event),
         Resource::Activity(_) => HistoryKind::Activity(event),
-        Resource::Service(service) => HistoryKind::Task {
-            service: service.service.clone(),
-            resource: service.resource(),
-            event,
-        },
+        Resource::Service(service) => {
+            HistoryKind::Task { service: service.service.clone(), resource: service.resource(), event }
+        }
     };
     step.record(frame, kind);
 }

@@ -8,7 +8,7 @@ use asl::timestamp;
 use crate::execution::Phase;
 use crate::failure::Raised;
 use crate::flow::Outcome;
-use crate::io::Extra;
+use crate::io::{Extra, plain};
 use crate::step::{Data, Site, Step};
 
 /// The longest wait: 24,855 days are accepted, one more is not (recorded), which is 2³¹ seconds.
@@ -77,9 +77,4 @@ fn moment<'a>(step: &mut Step<'a>, site: &Site<'a>, path: &Path, data: &Data) ->
         );
         step.runtime(site, text)
     })
-}
-
-/// A value as AWS shows it in a sentence: a string without its quotes.
-fn plain(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_text(), str::to_owned)
 }
