@@ -4,8 +4,6 @@
 //! A function's own error keeps its name, and the whole error payload is the cause (asl-facts 17.4, recorded: by ARN
 //! with the function's own spacing, by `lambda:invoke` compact).
 
-use std::sync::Arc;
-
 use asl::json::Json;
 use lambda::{Host, Invoke, InvokeError, InvokeKind, Invoked};
 
@@ -14,7 +12,7 @@ use crate::{Call, Outcome};
 /// Invokes functions through the function host.
 #[derive(Clone)]
 pub struct LambdaConnector {
-    host: Arc<Host>,
+    host: Host,
 }
 
 /// The parameters of `lambda:invoke`.
@@ -23,7 +21,7 @@ const FIELDS: [&str; 6] =
 
 impl LambdaConnector {
     /// Uses this host.
-    pub fn new(host: Arc<Host>) -> Self {
+    pub fn new(host: Host) -> Self {
         LambdaConnector { host }
     }
 

@@ -1,0 +1,5 @@
+//! The commands, one file each: arguments, then what they do.
+
+pub(crate) mod demo;
+pub(crate) mod env;
+pub(crate) mod serve;

@@ -1,0 +1,125 @@
+//! `loveless serve`: one port, one data folder, until a signal.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::server::{Options, Running};
+
+/// How long requests and functions in flight may take to finish after a signal.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serve Step Functions, Lambda, S3 and EventBridge on one port, over one data folder.
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Where to listen. An address off loopback needs --credentials or --insecure.
+    #[arg(long, default_value = "127.0.0.1:8083", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// Where everything is kept. Made if it is absent; belongs to one server at a time.
+    #[arg(long, default_value = "loveless-data", value_name = "DIR")]
+    data: PathBuf,
+    /// A Lambda endpoint for functions that are not registered here.
+    #[arg(long, env = "LOVELESS_LAMBDA_ENDPOINT", value_name = "URL")]
+    lambda_endpoint: Option<String>,
+    /// An S3-compatible store for functions to use instead of this server's own.
+    #[arg(long, env = "LOVELESS_S3_ENDPOINT", value_name = "URL")]
+    s3_endpoint: Option<String>,
+    /// Keys that requests must be signed with; without it signatures are not looked at.
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<PathBuf>,
+    /// Listen off loopback without credentials: everybody who reaches the port can run programs here.
+    #[arg(long)]
+    insecure: bool,
+    /// A name besides loopback's that clients may reach this server by; repeatable.
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+    /// A web page's origin that may call this server, such as https://console.example; repeatable.
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
+    /// The region in ARNs.
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
+    /// The account in ARNs.
+    #[arg(long, default_value = "000000000000")]
+    account: String,
+    /// Run no containers, even where a Docker engine answers.
+    #[arg(long)]
+    no_containers: bool,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> Result<()> {
+        self.check()?;
+        let filter = EnvFilter::try_from_env("LOVELESS_LOG").unwrap_or_else(|_| EnvFilter::new("info,s3s=warn"));
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(self.serve())
+    }
+
+    /// What can be known to be wrong before anything is opened.
+    fn check(&self) -> Result<()> {
+        let open = !self.listen.ip().is_loopback() && self.credentials.is_none() && !self.insecure;
+        ensure!(
+            !open,
+            "--listen {}: an address off loopback lets others run programs on this machine. Give the keys that \
+             clients must sign with (--credentials FILE), or say --insecure",
+            self.listen
+        );
+        ensure!(
+            self.account.len() == 12 && self.account.bytes().all(|digit| digit.is_ascii_digit()),
+            "--account {}: an account has 12 digits",
+            self.account
+        );
+        for (flag, url) in [("--lambda-endpoint", &self.lambda_endpoint), ("--s3-endpoint", &self.s3_endpoint)] {
+            let known = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+            ensure!(url.as_ref().is_none_or(known), "{flag}: an endpoint begins with http:// or https://");
+        }
+        Ok(())
+    }
+
+    async fn serve(self) -> Result<()> {
+        let listener = tokio::net::TcpListener::bind(self.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}: is another server there?", self.listen))?;
+        let address = listener.local_addr()?;
+        let data = self.data.clone();
+        let running = Running::start(listener, self.options(address)).await?;
+        println!("loveless is ready at http://{address} (data in {})", data.display());
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            cause = running.failed() => {
+                // What was acknowledged is safe; nothing more can be, so nothing more is promised.
+                bail!("the store has failed and this server ends: {cause}");
+            }
+        }
+        tracing::info!("shutting down");
+        tokio::select! {
+            () = running.shutdown(GRACE) => Ok(()),
+            _ = terminate.recv() => bail!("ended by a second signal"),
+            _ = interrupt.recv() => bail!("ended by a second signal"),
+        }
+    }
+
+    fn options(self, address: SocketAddr) -> Options {
+        Options {
+            address,
+            data: self.data,
+            lambda_endpoint: self.lambda_endpoint,
+            s3_endpoint: self.s3_endpoint,
+            credentials: self.credentials,
+            hosts: self.hosts,
+            origins: self.origins,
+            region: self.region,
+            account: self.account,
+            containers: !self.no_containers,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A whole server: the store, the service over it, and the AWS protocols on one port.
+//!
+//! ```text
+//!   DIR/            LOCK, FORMAT, rows/   the store: executions, machines, functions, rules
+//!   DIR/buckets/                          objects and their index
+//! ```
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use api::security::{Credentials, Security};
+use buckets::{Buckets, EndpointConfig, PeerAddress};
+use bytes::Bytes;
+use connect::{Integrations, LambdaConnector};
+use events::Events;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use lambda::{Docker, Host, HostOptions, LambdaRest};
+use service::{Place, Service, ServiceOptions};
+use store::{Durability, EmbeddedStore, OpenOptions};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::rows::Rows;
+use crate::wiring::{EventsToExecutions, ObjectsToEvents};
+
+/// What a server is made of.
+pub(crate) struct Options {
+    pub(crate) address: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) lambda_endpoint: Option<String>,
+    pub(crate) s3_endpoint: Option<String>,
+    pub(crate) credentials: Option<PathBuf>,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) origins: Vec<String>,
+    pub(crate) region: String,
+    pub(crate) account: String,
+    pub(crate) containers: bool,
+}
+
+/// A server that answers.
+pub(crate) struct Running {
+    service: Service,
+    host: Host,
+    buckets: Buckets,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Running {
+    /// Opens everything, takes up what was in flight, and answers on the listener.
+    pub(crate) async fn start(listener: TcpListener, options: Options) -> Result<Running> {
+        let credentials = options.credentials.as_deref().map(Credentials::from_file).transpose()?;
+        // The store first: it refuses a folder that is not its own, or in use.
+        let open = OpenOptions { durability: Durability::Sync };
+        let store = Arc::new(EmbeddedStore::open(&options.data, open)?);
+        let rows = Arc::new(Rows(store.clone()));
+        let host = Host::new(host_options(&options, credentials.as_ref()));
+        let lambda = LambdaRest::open(host.clone(), rows.clone())
+            .await
+            .map_err(|error| anyhow::anyhow!("functions cannot be loaded: {error}"))?;
+        let connector = Arc::new(Integrations::new(LambdaConnector::new(host.clone())));
+        let place = Place { region: options.region.clone(), account: options.account.clone() };
+        let service = Service::open(store.clone(), store.clone(), connector, ServiceOptions::new(place))
+            .await
+            .context("the data folder cannot be served")?;
+        let events = open_events(&options, rows, service.clone()).await?;
+        let objects = ObjectsToEvents {
+            events: events.clone(),
+            account: options.account.clone(),
+            region: options.region.clone(),
+        };
+        let buckets = Buckets::open(options.data.join("buckets"), Arc::new(objects))
+            .await
+            .context("the buckets cannot be opened")?;
+        let endpoint = buckets.endpoint(EndpointConfig {
+            region: options.region.clone(),
+            account: options.account.clone(),
+            domains: options.hosts.clone(),
+            // The port verifies signatures for all its protocols, temporary credentials among them.
+            secrets: None,
+        });
+        let security = Security { hosts: options.hosts.clone(), origins: options.origins.clone(), credentials };
+        let server = api::Server::new(service.clone(), security)
+            .with_lambda(Arc::new(move |request| {
+                let lambda = lambda.clone();
+                Box::pin(async move { lambda.handle(request).await })
+            }))
+            .with_events(Arc::new(move |request| {
+                let events = events.clone();
+                Box::pin(async move { answer_events(&events, request).await })
+            }))
+            .with_fallback(Arc::new(move |request| {
+                let endpoint = endpoint.clone();
+                Box::pin(async move { endpoint.call(with_peer(request)).await })
+            }));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(api::serve(listener, server, async {
+            // A server that is dropped stops as well.
+            let _stopped = stopped.await;
+        }));
+        Ok(Running { service, host, buckets, stop, serving })
+    }
+
+    /// Comes back when the store has failed, with the cause.
+    pub(crate) async fn failed(&self) -> String {
+        self.service.failed().await
+    }
+
+    /// Takes no more requests, lets those in flight finish, and closes everything.
+    pub(crate) async fn shutdown(self, grace: Duration) {
+        let Running { service, host, buckets, stop, serving } = self;
+        let _already = stop.send(());
+        // Long polls end when the service stops, so both go down together.
+        let (_, _) = tokio::join!(serving, service.shutdown());
+        host.shutdown(grace).await;
+        buckets.close().await;
+    }
+}
+
+fn host_options(options: &Options, credentials: Option<&Credentials>) -> HostOptions {
+    let mut host = HostOptions {
+        account: options.account.clone(),
+        region: options.region.clone(),
+        server_url: Some(format!("http://{}", reachable(options.address))),
+        default_endpoint: options.lambda_endpoint.clone(),
+        docker: if options.containers { Docker::Auto } else { Docker::Off },
+        ..HostOptions::default()
+    };
+    if let Some(url) = &options.s3_endpoint {
+        host.environment.insert("AWS_ENDPOINT_URL_S3".into(), url.clone());
+    }
+    if let Some((access_key, secret_key, session_token)) = credentials.and_then(Credentials::first) {
+        host.credentials = lambda::environment::Credentials {
+            access_key_id: access_key.to_owned(),
+            secret_access_key: secret_key.to_owned(),
+            session_token: session_token.map(str::to_owned),
+        };
+    }
+    host
+}
+
+/// The address by which functions on this machine reach a server that listens everywhere.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    address
+}
+
+async fn open_events(options: &Options, rows: Arc<Rows>, service: Service) -> Result<Events> {
+    let place = events::Place { region: options.region.clone(), account: options.account.clone() };
+    Events::open(place, rows, Arc::new(EventsToExecutions { service }))
+        .await
+        .map_err(|error| anyhow::anyhow!("rules cannot be loaded: {error}"))
+}
+
+/// The caller's address, as the buckets know it.
+fn with_peer(mut request: Request<Incoming>) -> Request<Incoming> {
+    if let Some(api::Peer(address)) = request.extensions().get::<api::Peer>().copied() {
+        request.extensions_mut().insert(PeerAddress(address.ip()));
+    }
+    request
+}
+
+/// An operation of EventBridge, by its target.
+async fn answer_events(events: &Events, request: Request<Bytes>) -> Response<Bytes> {
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    let (status, code, body) = match events.handle(operation, request.body()).await {
+        Ok(value) => (200, None, value),
+        Err(error) => {
+            let body = serde_json::json!({"__type": error.code, "message": error.message});
+            (error.status, Some(error.code), body)
+        }
+    };
+    let mut response = Response::builder().status(status).header("content-type", "application/x-amz-json-1.1");
+    if let Some(code) = code {
+        response = response.header("x-amzn-errortype", code);
+    }
+    response.body(Bytes::from(body.to_string())).unwrap_or_default()
+}
