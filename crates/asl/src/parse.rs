@@ -17,8 +17,9 @@ use crate::states::{choice, fail, map, parallel, pass, succeed, task, wait};
 /// The longest name of a state, in characters (asl-facts 5).
 const STATE_NAME_CHARS_MAX: usize = 80;
 
-/// Containers inside containers: deeper definitions than this are refused rather than risking the stack.
-const NESTING_MAX: usize = 64;
+/// Containers inside containers: deeper definitions than this are refused rather than risking the stack, here and where
+/// the machine runs. Each costs three levels of JSON or more, so that the reader's own limit is not far.
+const NESTING_MAX: usize = 32;
 
 /// Whether a machine keeps every step (`STANDARD`) or runs fast and forgets (`EXPRESS`); some states need the former.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,6 +158,8 @@ impl Parser {
         if depth > NESTING_MAX {
             let message = format!("States are nested deeper than {NESTING_MAX} levels");
             self.diagnostics.schema(fields.location(), message);
+            fields.take("StartAt");
+            fields.take("States");
             return None;
         }
         let states_at = fields.at("States");

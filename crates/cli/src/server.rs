@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use api::security::{Credentials, Security};
 use buckets::{Buckets, EndpointConfig, PeerAddress};
 use bytes::Bytes;
-use connect::{Integrations, LambdaConnector};
+use connect::{Integrations, LambdaConnector, SfnConnector};
 use events::Events;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::rows::Rows;
-use crate::wiring::{EventsToExecutions, ObjectsToEvents};
+use crate::wiring::{EventsToExecutions, ObjectsToEvents, OwnOperations};
 
 /// What a server is made of.
 pub(crate) struct Options {
@@ -63,11 +63,13 @@ impl Running {
         let lambda = LambdaRest::open(host.clone(), rows.clone())
             .await
             .map_err(|error| anyhow::anyhow!("functions cannot be loaded: {error}"))?;
-        let connector = Arc::new(Integrations::new(LambdaConnector::new(host.clone())));
+        let sfn = SfnConnector::default();
+        let connector = Arc::new(Integrations::new(LambdaConnector::new(host.clone()), sfn.clone()));
         let place = Place { region: options.region.clone(), account: options.account.clone() };
         let service = Service::open(store.clone(), store.clone(), connector, ServiceOptions::new(place))
             .await
             .context("the data folder cannot be served")?;
+        sfn.answer_by(Arc::new(OwnOperations(service.clone())));
         let events = open_events(&options, rows, service.clone()).await?;
         let objects = ObjectsToEvents {
             events: events.clone(),
@@ -84,7 +86,8 @@ impl Running {
             // The port verifies signatures for all its protocols, temporary credentials among them.
             secrets: None,
         });
-        let security = Security { hosts: options.hosts.clone(), origins: options.origins.clone(), credentials };
+        let security =
+            Security { hosts: options.hosts.clone(), origins: options.origins.clone(), credentials };
         let server = api::Server::new(service.clone(), security)
             .with_lambda(Arc::new(move |request| {
                 let lambda = lambda.clone();
@@ -170,7 +173,8 @@ fn with_peer(mut request: Request<Incoming>) -> Request<Incoming> {
 
 /// An operation of EventBridge, by its target.
 async fn answer_events(events: &Events, request: Request<Bytes>) -> Response<Bytes> {
-    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let target =
+        request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default();
     let (status, code, body) = match events.handle(operation, request.body()).await {
         Ok(value) => (200, None, value),
@@ -179,7 +183,8 @@ async fn answer_events(events: &Events, request: Request<Bytes>) -> Response<Byt
             (error.status, Some(error.code), body)
         }
     };
-    let mut response = Response::builder().status(status).header("content-type", "application/x-amz-json-1.1");
+    let mut response =
+        Response::builder().status(status).header("content-type", "application/x-amz-json-1.1");
     if let Some(code) = code {
         response = response.header("x-amzn-errortype", code);
     }

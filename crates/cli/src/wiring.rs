@@ -1,6 +1,7 @@
 //! From one part to another: an object in a bucket becomes an event, an event starts an execution.
 
 use buckets::{Change, ObjectChange, ObjectEvents};
+use connect::StepFunctions;
 use events::s3_event::{S3Change, S3What, s3_event};
 use events::{Delivery, DeliveryError, Events, Targets};
 use futures::future::BoxFuture;
@@ -72,3 +73,21 @@ impl Targets for EventsToExecutions {
     }
 }
 
+/// A machine's own calls of Step Functions: answered in place.
+pub(crate) struct OwnOperations(pub(crate) Service);
+
+impl StepFunctions for OwnOperations {
+    fn call(
+        &self,
+        operation: String,
+        request: serde_json::Value,
+    ) -> BoxFuture<'_, Result<serde_json::Value, connect::Refused>> {
+        Box::pin(async move {
+            api::call(&self.0, &operation, &request).await.map_err(|refused| connect::Refused {
+                code: refused.code,
+                status: refused.status,
+                message: refused.message,
+            })
+        })
+    }
+}

@@ -147,23 +147,38 @@ fn json_result(text: String) -> Outcome {
     }
 }
 
-/// An error that the function raised: its own name, the whole payload as cause.
+/// An error that the function raised: its own name, the whole payload as cause. What Lambda reports of a sandbox that
+/// ran out of time or memory names no error of the function.
 fn function_error(text: String) -> Outcome {
     let name = Json::parse(&text)
         .ok()
         .and_then(|payload| payload.get("errorType").and_then(Json::as_str).map(str::to_owned))
-        // What Lambda itself reports of a sandbox that ran out of time has no error of the function in it.
-        .filter(|name| !name.is_empty() && name != "Sandbox.Timedout");
-    Outcome::Failed { error: name.as_deref().unwrap_or("Lambda.Unknown").into(), cause: text.into() }
+        .filter(|name| !name.is_empty());
+    match name {
+        Some(name) => Outcome::Failed { error: name.into(), cause: text.into() },
+        None => {
+            let cause = format!(
+                "The cause could not be determined because Lambda did not return an error type. Returned payload: {text}"
+            );
+            Outcome::Failed { error: "Lambda.Unknown".into(), cause: cause.into() }
+        }
+    }
 }
 
 /// An error of Lambda itself, as the old SDK words it (BEHAVIOURS 25, recorded).
 fn service_error(error: &InvokeError) -> Outcome {
     let name = error.name();
+    // Step Functions invokes a version: where none was asked for, the function that is missing is `$LATEST` (recorded).
+    let unversioned =
+        |text: &str| text.split(":function:").nth(1).is_some_and(|name| !name.contains([':', ' ']));
+    let text = match error.to_string() {
+        text if name == "ResourceNotFoundException" && unversioned(&text) => format!("{text}:$LATEST"),
+        text => text,
+    };
     let cause = match error {
-        InvokeError::SdkClient { .. } => error.to_string(),
+        InvokeError::SdkClient { .. } => text,
         _ => format!(
-            "{error} (Service: AWSLambda; Status Code: {}; Error Code: {name}; Request ID: {}; Proxy: null)",
+            "{text} (Service: AWSLambda; Status Code: {}; Error Code: {name}; Request ID: {}; Proxy: null)",
             error.status(),
             error.request_id().map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
         ),

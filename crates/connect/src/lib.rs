@@ -2,9 +2,10 @@
 //!
 //! A [`Connector`] performs one pushed task and says how it ended, in the words that a state's Retry and Catch match.
 //! This crate knows the services' request and answer shapes; it refuses to know executions, histories and stores.
-//! [`Integrations`] is the connector of a server: AWS Lambda's interface, by the function host.
+//! [`Integrations`] is the connector of a server: AWS Lambda's interface by the function host, and Step Functions' own.
 
 mod lambda_invoke;
+mod sfn;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,6 +14,10 @@ use std::sync::Arc;
 use asl::states::task::{Pattern, Resource};
 
 pub use lambda_invoke::LambdaConnector;
+pub use sfn::{Refused, SfnConnector, StepFunctions};
+
+/// The service of AWS SDK integrations with Step Functions itself.
+const SFN: &str = "aws-sdk:sfn";
 
 /// A future that a trait object gives.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -56,12 +61,13 @@ pub trait Connector: Send + Sync + 'static {
 /// The connectors of a server, by the service that they speak to.
 pub struct Integrations {
     lambda: LambdaConnector,
+    sfn: SfnConnector,
 }
 
 impl Integrations {
     /// What this release can reach.
-    pub fn new(lambda: LambdaConnector) -> Self {
-        Integrations { lambda }
+    pub fn new(lambda: LambdaConnector, sfn: SfnConnector) -> Self {
+        Integrations { lambda, sfn }
     }
 }
 
@@ -69,11 +75,13 @@ impl Connector for Integrations {
     fn supports(&self, resource: &Resource) -> bool {
         match resource {
             Resource::Lambda(_) | Resource::Activity(_) => true,
-            Resource::Service(service) => {
-                &*service.service == "lambda"
-                    && &*service.action == "invoke"
-                    && matches!(service.pattern, Pattern::RequestResponse | Pattern::WaitForTaskToken)
-            }
+            Resource::Service(service) => match (&*service.service, &*service.action, service.pattern) {
+                ("lambda", "invoke", Pattern::RequestResponse | Pattern::WaitForTaskToken) => true,
+                (SFN, action, Pattern::RequestResponse | Pattern::WaitForTaskToken) => {
+                    SfnConnector::supports(action)
+                }
+                _ => false,
+            },
         }
     }
 
@@ -81,6 +89,9 @@ impl Connector for Integrations {
         Box::pin(async move {
             match &call.resource {
                 Resource::Lambda(arn) => self.lambda.invoke_function(arn, &call).await,
+                Resource::Service(service) if &*service.service == SFN => {
+                    self.sfn.perform(&service.action, &call).await
+                }
                 Resource::Service(_) => self.lambda.invoke_service(&call).await,
                 Resource::Activity(arn) => Outcome::Failed {
                     error: "States.Runtime".into(),

@@ -55,6 +55,7 @@ pub fn apply(
         return Err(Rejected::Ended);
     }
     check(execution, &event)?;
+    let fired = if let Event::Timer(id) = event { Some(id) } else { None };
     let mut step = Step::begin(machine, execution, at, limits);
     match event {
         Event::Start(start) => step.start(*start),
@@ -70,7 +71,12 @@ pub fn apply(
         Event::Stop { error, cause } => step.abort(Failure { error, cause }),
     }
     step.run();
-    Ok(step.finish())
+    let mut transition = step.finish();
+    // A timer is used up by its own event.
+    transition
+        .effects
+        .retain(|effect| !matches!(effect, Effect::ClearTimer(timer) if Some(timer.id) == fired));
+    Ok(transition)
 }
 
 /// Whether the event can happen now.

@@ -55,7 +55,8 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self) -> Result<()> {
         self.check()?;
-        let filter = EnvFilter::try_from_env("LOVELESS_LOG").unwrap_or_else(|_| EnvFilter::new("info,s3s=warn"));
+        let filter =
+            EnvFilter::try_from_env("LOVELESS_LOG").unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(self.serve())
@@ -75,7 +76,9 @@ impl Serve {
             "--account {}: an account has 12 digits",
             self.account
         );
-        for (flag, url) in [("--lambda-endpoint", &self.lambda_endpoint), ("--s3-endpoint", &self.s3_endpoint)] {
+        for (flag, url) in
+            [("--lambda-endpoint", &self.lambda_endpoint), ("--s3-endpoint", &self.s3_endpoint)]
+        {
             let known = |url: &String| url.starts_with("http://") || url.starts_with("https://");
             ensure!(url.as_ref().is_none_or(known), "{flag}: an endpoint begins with http:// or https://");
         }

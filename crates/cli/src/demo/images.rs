@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::{
-    BuildImageOptionsBuilder, CreateContainerOptionsBuilder, KillContainerOptions, RemoveContainerOptionsBuilder,
-    StartContainerOptions,
+    BuildImageOptionsBuilder, CreateContainerOptionsBuilder, KillContainerOptions,
+    RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use bytes::Bytes;
 use futures::StreamExt;
@@ -44,7 +44,8 @@ impl Images {
     pub(crate) async fn build(docker: Docker, binaries: &Binaries) -> Result<Images> {
         build(&docker, RUNNER_IMAGE, RUNNER_DOCKERFILE, "loveless-runner", &binaries.runner).await?;
         build(&docker, FUNCTION_IMAGE, FUNCTION_DOCKERFILE, "rolling-ball", &binaries.function).await?;
-        let image = docker.inspect_image(FUNCTION_IMAGE).await.context("the image that was built is not there")?;
+        let image =
+            docker.inspect_image(FUNCTION_IMAGE).await.context("the image that was built is not there")?;
         Ok(Images { docker, digest: image.id.context("the image has no digest")? })
     }
 
@@ -64,14 +65,18 @@ impl Images {
             ..ContainerCreateBody::default()
         };
         let options = CreateContainerOptionsBuilder::default().name(name).build();
-        let created = self.docker.create_container(Some(options), body).await.context("no container for the runner")?;
+        let created =
+            self.docker.create_container(Some(options), body).await.context("no container for the runner")?;
         self.docker.start_container(&created.id, None::<StartContainerOptions>).await?;
         Ok(created.id)
     }
 
     /// Kills a container, as a machine that loses its power does.
     pub(crate) async fn kill(&self, id: &str) -> Result<()> {
-        self.docker.kill_container(id, None::<KillContainerOptions>).await.context("the runner cannot be killed")
+        self.docker
+            .kill_container(id, None::<KillContainerOptions>)
+            .await
+            .context("the runner cannot be killed")
     }
 
     /// Removes a container, running or not.

@@ -59,7 +59,9 @@ async fn tell(mode: Mode, data: Option<PathBuf>, report: &mut Report) -> Result<
         },
     };
     match &images {
-        Some(images) => report.say(&format!("a Docker engine answers: the function runs as image {}", images.digest)),
+        Some(images) => {
+            report.say(&format!("a Docker engine answers: the function runs as image {}", images.digest))
+        }
         None => report.say("the function runs as local processes"),
     }
     let data = fresh_folder(data)?;
@@ -74,7 +76,8 @@ async fn tell(mode: Mode, data: Option<PathBuf>, report: &mut Report) -> Result<
 /// The server's data folder: empty, and kept afterwards.
 fn fresh_folder(data: Option<PathBuf>) -> Result<PathBuf> {
     let Some(folder) = data else {
-        let folder = tempfile::Builder::new().prefix("loveless-demo-").tempdir().context("no temporary folder")?;
+        let folder =
+            tempfile::Builder::new().prefix("loveless-demo-").tempdir().context("no temporary folder")?;
         return Ok(folder.keep().join("data"));
     };
     if folder.exists() {

@@ -102,7 +102,8 @@ pub(crate) async fn kill_tree(child: &mut Child) -> Result<()> {
     child.kill().await.context("the runner cannot be killed")?;
     for process in below {
         // What has ended by itself need not be killed.
-        let _gone = Command::new("kill").args(["-9", &process.to_string()]).stderr(Stdio::null()).status().await;
+        let _gone =
+            Command::new("kill").args(["-9", &process.to_string()]).stderr(Stdio::null()).status().await;
     }
     Ok(())
 }

@@ -31,7 +31,8 @@ impl Report {
     pub(crate) fn step(&mut self, letter: char, title: &str) {
         self.close();
         println!("\n({letter}) {title}");
-        self.current = Some(Step { letter, title: title.into(), began: Instant::now(), assertions: Vec::new() });
+        self.current =
+            Some(Step { letter, title: title.into(), began: Instant::now(), assertions: Vec::new() });
     }
 
     /// Says something that is not asserted.
@@ -82,7 +83,8 @@ impl Report {
             "steps": self.steps,
         });
         let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(file, text + "\n").with_context(|| format!("the report cannot be written to {}", file.display()))
+        std::fs::write(file, text + "\n")
+            .with_context(|| format!("the report cannot be written to {}", file.display()))
     }
 }
 

@@ -179,14 +179,21 @@ impl Story {
         let execution = self.upload(&image, "large", report).await?;
         let ended = self.ended(&execution, "Lambda is at work").await?;
         report.check("the execution failed", ended["status"] == "FAILED", ended["status"].clone())?;
-        report.check("as on AWS, with Lambda.Unknown", ended["error"] == "Lambda.Unknown", ended["error"].clone())?;
+        report.check(
+            "as on AWS, with Lambda.Unknown",
+            ended["error"] == "Lambda.Unknown",
+            ended["error"].clone(),
+        )?;
         let cause = ended["cause"].as_str().unwrap_or_default();
         let said = format!("Task timed out after {TIMEOUT_SECONDS}.00 seconds");
         report.check("the cause is the time that Lambda gave", cause.contains(&said), cause)
     }
 
     async fn migrate(&mut self, report: &mut Report) -> Result<()> {
-        report.step('c', "The task moves from Lambda to an activity: an edit of one state, the image is not touched");
+        report.step(
+            'c',
+            "The task moves from Lambda to an activity: an edit of one state, the image is not touched",
+        );
         let before = definition::text(&definition::on_lambda(&self.function_arn));
         let after = definition::on_activity(&self.function_arn, &self.activity_arn, HEARTBEAT_SECONDS);
         let after = definition::text(&after);
@@ -207,7 +214,8 @@ impl Story {
         let execution = self.upload(&image, "runner", report).await?;
         let ended = self.ended(&execution, "the runner is at work").await?;
         self.check_succeeded(&ended, &image, "runner", report).await?;
-        let took = ended["stopDate"].as_f64().unwrap_or_default() - ended["startDate"].as_f64().unwrap_or_default();
+        let took =
+            ended["stopDate"].as_f64().unwrap_or_default() - ended["startDate"].as_f64().unwrap_or_default();
         report.fact("runner_seconds", took);
         report.check(
             &format!("it took {took:.1} s, at least {OUTRUN} times what Lambda gives"),
@@ -226,7 +234,11 @@ impl Story {
         self.server.restart(&self.client).await?;
         let request = json!({"executionArn": execution});
         let described = self.client.states("DescribeExecution", request).await?;
-        report.check("it is back, and the execution runs on", described["status"] == "RUNNING", Value::Null)?;
+        report.check(
+            "it is back, and the execution runs on",
+            described["status"] == "RUNNING",
+            Value::Null,
+        )?;
         let ended = self.ended(&execution, "the runner is still at work").await?;
         self.check_succeeded(&ended, &image, "server-killed", report).await
     }
@@ -287,7 +299,8 @@ impl Story {
         let bar = waiting(what);
         let begin = Instant::now();
         loop {
-            let described = self.client.states("DescribeExecution", json!({"executionArn": execution})).await?;
+            let described =
+                self.client.states("DescribeExecution", json!({"executionArn": execution})).await?;
             if described["status"] != "RUNNING" {
                 bar.finish_and_clear();
                 return Ok(described);
@@ -316,7 +329,13 @@ impl Story {
 
     /// The execution succeeded, and what it wrote is the reference, byte for byte. The function used the textbook
     /// method; the reference comes from the fast one.
-    async fn check_succeeded(&self, ended: &Value, image: &Image, name: &str, report: &mut Report) -> Result<()> {
+    async fn check_succeeded(
+        &self,
+        ended: &Value,
+        image: &Image,
+        name: &str,
+        report: &mut Report,
+    ) -> Result<()> {
         report.check("the execution succeeded", ended["status"] == "SUCCEEDED", ended.clone())?;
         let output: Value = serde_json::from_str(ended["output"].as_str().unwrap_or("null"))?;
         let key = text_at(&output, "/key")?;
@@ -329,7 +348,11 @@ impl Story {
         .await?
         .context("the reference cannot be computed")?;
         report.fact(&format!("output_{name}_sha256"), sha256(&result));
-        report.check(&format!("{key} equals the reference, byte for byte"), result == reference, sha256(&reference))
+        report.check(
+            &format!("{key} equals the reference, byte for byte"),
+            result == reference,
+            sha256(&reference),
+        )
     }
 
     async fn start_runner(&mut self, name: &str, report: &mut Report) -> Result<()> {
@@ -338,7 +361,8 @@ impl Story {
             Some(images) => {
                 let container = format!("loveless-demo-{}-{name}", std::process::id());
                 let id = images.start_runner(&container, &environment).await?;
-                report.say(&format!("the {name} runner is a container of {FUNCTION_IMAGE}, {}", images.digest));
+                report
+                    .say(&format!("the {name} runner is a container of {FUNCTION_IMAGE}, {}", images.digest));
                 Runner::Container(id)
             }
             None => {

@@ -1,0 +1,44 @@
+//! Operations without HTTP: a state machine's own calls of Step Functions.
+
+use serde_json::Value;
+use service::Service;
+use tokio_util::sync::CancellationToken;
+
+use crate::operations::{Call, perform};
+
+/// What an operation refused, as its caller sees it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct Refused {
+    /// The error's name.
+    pub code: String,
+    /// The HTTP status that it would have had.
+    pub status: u16,
+    /// The text.
+    pub message: String,
+}
+
+/// Performs an operation, such as `StartExecution`, with its request and answer as on the wire.
+///
+/// # Errors
+/// What the operation refuses, in the wire's words.
+pub async fn call(service: &Service, operation: &str, request: &Value) -> Result<Value, Refused> {
+    let stopping = CancellationToken::new();
+    let call = Call { service, stopping: &stopping, trace_header: None };
+    let body = request.to_string();
+    let answered = perform(&call, operation, body.as_bytes()).await;
+    let reply = answered.map_err(|error| Refused {
+        code: error.code.to_string(),
+        status: error.status.as_u16(),
+        message: error.message.clone(),
+    })?;
+    // The answer is in the caller's hands: there is no connection that it could be lost in.
+    if let Some(receipt) = reply.receipt {
+        receipt();
+    }
+    serde_json::from_slice(&reply.json).map_err(|error| Refused {
+        code: "InternalFailure".into(),
+        status: 500,
+        message: format!("the answer of {operation} cannot be read: {error}"),
+    })
+}

@@ -1,0 +1,150 @@
+//! Executions: start, describe, list, stop.
+
+use engine::Status;
+use serde_json::{Value, json};
+use service::{ExecutionRecord, ListExecutions, StartExecution};
+
+use super::{Call, seconds, set};
+use crate::clock::now_ms;
+use crate::errors::WireError;
+use crate::page_token::{self, Kind as PageKind};
+use crate::reply::Reply;
+use crate::shape::{
+    ARN, CAUSE, ERROR, INCLUDED_DATA, Kind, Member, Members, NAME, PAGE_SIZE, PAYLOAD, Pattern, optional,
+    required, text,
+};
+
+/// An execution may be redriven for so long after it ended.
+const REDRIVE_MS_MAX: i64 = 14 * 24 * 60 * 60 * 1000;
+
+/// The statuses, in the order in which AWS's message lists them (recorded).
+const STATUSES: &[&str] = &["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
+
+const TRACE_HEADER: Kind =
+    Kind::Text { min: 0, max: 256, pattern: Some(Pattern { text: "\\p{ASCII}*", holds: str::is_ascii }) };
+
+pub(super) const START: &[Member] = &[
+    required("stateMachineArn", ARN),
+    optional("name", NAME),
+    optional("input", PAYLOAD),
+    optional("traceHeader", TRACE_HEADER),
+];
+pub(super) const DESCRIBE: &[Member] =
+    &[required("executionArn", ARN), optional("includedData", INCLUDED_DATA)];
+pub(super) const LIST: &[Member] = &[
+    optional("stateMachineArn", ARN),
+    optional("statusFilter", Kind::OneOf(STATUSES)),
+    optional("maxResults", PAGE_SIZE),
+    optional("nextToken", text(1, 3096)),
+    optional("mapRunArn", text(1, 2000)),
+    optional("redriveFilter", Kind::OneOf(&["REDRIVEN", "NOT_REDRIVEN"])),
+];
+pub(super) const STOP: &[Member] =
+    &[required("executionArn", ARN), optional("error", ERROR), optional("cause", CAUSE)];
+
+pub(super) async fn start(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    let in_body = members.text("traceHeader");
+    let request = StartExecution {
+        machine_arn: members.required("stateMachineArn"),
+        name: members.text("name"),
+        input: members.text("input"),
+        trace_header: call.trace_header.clone().or(in_body),
+    };
+    let started = call.service.start_execution(request).await?;
+    Ok(Reply::of(&json!({"executionArn": started.arn, "startDate": seconds(started.started_ms)})))
+}
+
+pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    let described = call.service.describe_execution(&members.required("executionArn")).await?;
+    let with_data = members.text("includedData").as_deref() != Some("METADATA_ONLY");
+    let mut answer = summary(&described.record);
+    let record = described.record;
+    if with_data {
+        answer["input"] = (*described.input).into();
+        answer["inputDetails"] = json!({"included": true});
+        if let Some(output) = &described.output {
+            answer["output"] = (**output).into();
+            answer["outputDetails"] = json!({"included": true});
+        }
+    }
+    let (redrivable, why_not) = redrive(&record, now_ms());
+    answer["redriveStatus"] = redrivable.into();
+    set(&mut answer, "redriveStatusReason", why_not);
+    set(&mut answer, "traceHeader", record.trace_header);
+    set(&mut answer, "error", record.error);
+    set(&mut answer, "cause", record.cause);
+    Ok(Reply::of(&answer))
+}
+
+pub(super) async fn list(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    if members.text("mapRunArn").is_some() {
+        return Err(WireError::validation(
+            "mapRunArn: Loveless does not support Map Runs yet; use stateMachineArn",
+        ));
+    }
+    let Some(machine_arn) = members.text("stateMachineArn") else {
+        return Err(WireError::validation("Exactly one of stateMachineArn and mapRunArn must be specified"));
+    };
+    if members.text("redriveFilter").is_some() {
+        return Err(WireError::validation("redriveFilter can only be specified together with mapRunArn"));
+    }
+    let filter = members.text("statusFilter");
+    let status = filter.as_deref().map(status_named).transpose()?;
+    let question = [machine_arn.as_str(), filter.as_deref().unwrap_or_default()];
+    let cursor = match members.text("nextToken") {
+        None => None,
+        Some(token) => Some(
+            page_token::read(PageKind::Executions, &question, &token).ok_or_else(WireError::invalid_token)?,
+        ),
+    };
+    let request =
+        ListExecutions { machine_arn: machine_arn.clone(), status, cursor, limit: members.page_size() };
+    let page = call.service.list_executions(request).await?;
+    let executions: Vec<Value> = page.executions.iter().map(summary).collect();
+    let mut answer = json!({"executions": executions});
+    let next = page.next.map(|place| page_token::write(PageKind::Executions, &question, &place));
+    set(&mut answer, "nextToken", next);
+    Ok(Reply::of(&answer))
+}
+
+pub(super) async fn stop(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    let arn = members.required("executionArn");
+    let stopped_ms = call.service.stop_execution(&arn, members.text("error"), members.text("cause")).await?;
+    Ok(Reply::of(&json!({"stopDate": seconds(stopped_ms)})))
+}
+
+/// What a list shows of an execution; describing it shows this and more.
+fn summary(record: &ExecutionRecord) -> Value {
+    let mut shown = json!({
+        "executionArn": record.arn,
+        "stateMachineArn": record.machine_arn,
+        "name": record.name,
+        "status": record.status.as_str(),
+        "startDate": seconds(record.started_ms),
+        "redriveCount": 0,
+    });
+    set(&mut shown, "stopDate", record.stopped_ms.map(seconds));
+    shown
+}
+
+fn status_named(name: &str) -> Result<Status, WireError> {
+    let all = [Status::Running, Status::Succeeded, Status::Failed, Status::TimedOut, Status::Aborted];
+    let found = all.into_iter().find(|status| status.as_str() == name);
+    found.ok_or_else(|| {
+        WireError::validation(format!("The status filter {name} is for executions of a Map Run only"))
+    })
+}
+
+/// `redriveStatus` and `redriveStatusReason` (asl-facts 6).
+fn redrive(record: &ExecutionRecord, now_ms: i64) -> (&'static str, Option<String>) {
+    let not = |why: &str| ("NOT_REDRIVABLE", Some(why.to_owned()));
+    match (record.status, record.stopped_ms) {
+        (Status::Running | Status::Succeeded, _) => {
+            not(&format!("Execution is {} and cannot be redriven", record.status.as_str()))
+        }
+        (_, Some(stopped_ms)) if now_ms - stopped_ms > REDRIVE_MS_MAX => {
+            not("Execution redrivable period exceeded")
+        }
+        (Status::Failed | Status::TimedOut | Status::Aborted, _) => ("REDRIVABLE", None),
+    }
+}

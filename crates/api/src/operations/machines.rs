@@ -1,0 +1,241 @@
+//! State machines: create, update, describe, delete, list.
+
+use serde_json::{Value, json};
+use service::{CreateMachine, MachineRecord, Refusal, UpdateMachine};
+
+use super::tags::check_count;
+use super::{Call, check_encryption, encryption, nothing, seconds, set};
+use crate::errors::WireError;
+use crate::page_token::{self, Kind as PageKind};
+use crate::reply::Reply;
+use crate::shape::{
+    ARN, ENCRYPTION, INCLUDED_DATA, Kind, Member, Members, NAME, PAGE_SIZE, PAGE_TOKEN, TAGS, optional,
+    required, text,
+};
+
+const DEFINITION: Kind = Kind::Sensitive { min: 1, max: 1_048_576 };
+pub(super) const TYPE: Kind = Kind::OneOf(&["STANDARD", "EXPRESS"]);
+const DESCRIPTION: Kind = Kind::Sensitive { min: 0, max: 256 };
+const TRACING: Kind = Kind::Structure(&[optional("enabled", Kind::Flag)]);
+const LOGGING: Kind = Kind::Structure(&[
+    optional("level", Kind::OneOf(&["ALL", "ERROR", "FATAL", "OFF"])),
+    optional("includeExecutionData", Kind::Flag),
+    optional(
+        "destinations",
+        Kind::List(&Kind::Structure(&[optional(
+            "cloudWatchLogsLogGroup",
+            Kind::Structure(&[optional("logGroupArn", text(1, 256))]),
+        )])),
+    ),
+]);
+
+pub(super) const CREATE: &[Member] = &[
+    required("name", NAME),
+    required("definition", DEFINITION),
+    required("roleArn", ARN),
+    optional("type", TYPE),
+    optional("loggingConfiguration", LOGGING),
+    optional("tags", TAGS),
+    optional("tracingConfiguration", TRACING),
+    optional("publish", Kind::Flag),
+    optional("versionDescription", DESCRIPTION),
+    optional("encryptionConfiguration", ENCRYPTION),
+];
+pub(super) const UPDATE: &[Member] = &[
+    required("stateMachineArn", ARN),
+    optional("definition", DEFINITION),
+    optional("roleArn", ARN),
+    optional("loggingConfiguration", LOGGING),
+    optional("tracingConfiguration", TRACING),
+    optional("publish", Kind::Flag),
+    optional("versionDescription", DESCRIPTION),
+    optional("encryptionConfiguration", ENCRYPTION),
+];
+pub(super) const DESCRIBE: &[Member] =
+    &[required("stateMachineArn", ARN), optional("includedData", INCLUDED_DATA)];
+pub(super) const DESCRIBE_FOR_EXECUTION: &[Member] =
+    &[required("executionArn", ARN), optional("includedData", INCLUDED_DATA)];
+pub(super) const DELETE: &[Member] = &[required("stateMachineArn", ARN)];
+pub(super) const LIST: &[Member] = &[optional("maxResults", PAGE_SIZE), optional("nextToken", PAGE_TOKEN)];
+
+pub(super) async fn create(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    check_version_members(&mut members)?;
+    let request = CreateMachine {
+        name: members.required("name"),
+        definition: members.required("definition"),
+        role_arn: members.required("roleArn"),
+        express: members.text("type").as_deref() == Some("EXPRESS"),
+        logging: members.value("loggingConfiguration"),
+        tracing: members.value("tracingConfiguration"),
+        encryption: members.value("encryptionConfiguration"),
+        tags: members.tags(),
+    };
+    check_role(&request.role_arn)?;
+    check_logging(request.logging.as_ref())?;
+    check_encryption(request.encryption.as_ref())?;
+    check_count(&call.service.place().machine(&request.name), request.tags.len())?;
+    let machine = call.service.create_machine(request).await?;
+    Ok(Reply::of(&json!({"stateMachineArn": machine.arn, "creationDate": seconds(machine.created_ms)})))
+}
+
+pub(super) async fn update(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    check_version_members(&mut members)?;
+    let arn = members.required("stateMachineArn");
+    let request = UpdateMachine {
+        definition: members.text("definition"),
+        role_arn: members.text("roleArn"),
+        logging: members.value("loggingConfiguration"),
+        tracing: members.value("tracingConfiguration"),
+        encryption: members.value("encryptionConfiguration"),
+    };
+    if let UpdateMachine {
+        definition: None,
+        role_arn: None,
+        logging: None,
+        tracing: None,
+        encryption: None,
+    } = request
+    {
+        return Err(Refusal::MissingRequiredParameter.into());
+    }
+    request.role_arn.as_deref().map_or(Ok(()), check_role)?;
+    check_logging(request.logging.as_ref())?;
+    check_encryption(request.encryption.as_ref())?;
+    let machine = call.service.update_machine(&arn, request).await?;
+    let mut answer = json!({"updateDate": seconds(machine.updated_ms)});
+    set(&mut answer, "revisionId", machine.revision_id);
+    Ok(Reply::of(&answer))
+}
+
+pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    let machine = call.service.describe_machine(&members.required("stateMachineArn")).await?;
+    let mut answer = json!({
+        "stateMachineArn": machine.arn,
+        "name": machine.name,
+        "status": if machine.deleting { "DELETING" } else { "ACTIVE" },
+        "definition": definition(call, &machine.definition, &mut members).await?,
+        "roleArn": machine.role_arn,
+        "type": machine_type(&machine),
+        "creationDate": seconds(machine.created_ms),
+        "loggingConfiguration": logging(machine.logging),
+        "tracingConfiguration": tracing(machine.tracing),
+        "encryptionConfiguration": encryption(machine.encryption),
+    });
+    set(&mut answer, "revisionId", machine.revision_id);
+    Ok(Reply::of(&answer))
+}
+
+pub(super) async fn describe_for_execution(
+    call: &Call<'_>,
+    mut members: Members,
+) -> Result<Reply, WireError> {
+    let execution = call.service.describe_execution(&members.required("executionArn")).await?.record;
+    // The machine may be gone; its execution still knows what it runs.
+    let machine = match call.service.describe_machine(&execution.machine_arn).await {
+        Ok(machine) => Some(machine),
+        Err(Refusal::StateMachineDoesNotExist(_)) => None,
+        Err(other) => return Err(other.into()),
+    };
+    let current = machine.as_ref().filter(|machine| machine.definition == execution.definition);
+    let mut answer = json!({
+        "stateMachineArn": execution.machine_arn,
+        "name": execution.machine_name,
+        "definition": definition(call, &execution.definition, &mut members).await?,
+        "roleArn": execution.role_arn,
+        "updateDate": seconds(current.map_or(execution.started_ms, |machine| machine.updated_ms)),
+        "loggingConfiguration": logging(machine.as_ref().and_then(|machine| machine.logging.clone())),
+        "tracingConfiguration": tracing(machine.as_ref().and_then(|machine| machine.tracing.clone())),
+        "encryptionConfiguration": encryption(machine.as_ref().and_then(|machine| machine.encryption.clone())),
+    });
+    set(&mut answer, "revisionId", current.and_then(|machine| machine.revision_id.clone()));
+    Ok(Reply::of(&answer))
+}
+
+pub(super) async fn delete(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    call.service.delete_machine(&members.required("stateMachineArn")).await?;
+    Ok(nothing())
+}
+
+pub(super) async fn list(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    let after = super::name_after(PageKind::Machines, &mut members)?;
+    let (machines, next) = call.service.list_machines(after.as_deref(), members.page_size()).await?;
+    let machines: Vec<Value> = machines
+        .iter()
+        .map(|machine| {
+            json!({
+                "stateMachineArn": machine.arn,
+                "name": machine.name,
+                "type": machine_type(machine),
+                "creationDate": seconds(machine.created_ms),
+            })
+        })
+        .collect();
+    let mut answer = json!({"stateMachines": machines});
+    set(
+        &mut answer,
+        "nextToken",
+        next.map(|name| page_token::write(PageKind::Machines, &[], name.as_bytes())),
+    );
+    Ok(Reply::of(&answer))
+}
+
+/// The definition, or what stands for it when only metadata are asked for.
+async fn definition(call: &Call<'_>, hash: &str, members: &mut Members) -> Result<String, WireError> {
+    match members.text("includedData").as_deref() {
+        Some("METADATA_ONLY") => Ok("{}".into()),
+        _ => Ok(call.service.definition(hash).await?),
+    }
+}
+
+fn machine_type(machine: &MachineRecord) -> &'static str {
+    if machine.express { "EXPRESS" } else { "STANDARD" }
+}
+
+/// `loggingConfiguration` in answers: always there, with AWS's defaults.
+fn logging(given: Option<Value>) -> Value {
+    let mut answer = json!({"level": "OFF", "includeExecutionData": false});
+    if let Some(Value::Object(given)) = given {
+        for (member, value) in given.into_iter().filter(|(_, value)| !value.is_null()) {
+            answer[member] = value;
+        }
+    }
+    answer
+}
+
+/// `tracingConfiguration` in answers.
+fn tracing(given: Option<Value>) -> Value {
+    json!({"enabled": given.is_some_and(|given| given["enabled"] == true)})
+}
+
+/// AWS wants exactly one destination unless logging is off. Whether it exists is not ours to know: this server has
+/// no log groups, and keeps the configuration for whoever reads it back.
+fn check_logging(given: Option<&Value>) -> Result<(), WireError> {
+    let Some(given) = given else { return Ok(()) };
+    let off = given["level"].as_str().unwrap_or("OFF") == "OFF";
+    let destinations = given["destinations"].as_array().map_or(0, Vec::len);
+    if off || destinations == 1 {
+        return Ok(());
+    }
+    let why = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
+    Err(WireError::new("InvalidLoggingConfiguration", why))
+}
+
+fn check_role(arn: &str) -> Result<(), WireError> {
+    if arn.starts_with("arn:") {
+        Ok(())
+    } else {
+        Err(WireError::new("InvalidArn", format!("Invalid Role Arn: '{arn}'")))
+    }
+}
+
+/// The members that have to do with versions, which this server does not have yet.
+fn check_version_members(members: &mut Members) -> Result<(), WireError> {
+    if members.flag("publish") == Some(true) {
+        let why = "publish: Loveless does not support versions of state machines yet; leave it out";
+        return Err(WireError::validation(why));
+    }
+    if members.text("versionDescription").is_some() {
+        return Err(WireError::validation("Version description can only be set when publish is true"));
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The operations of Step Functions: a file per group, each with the shapes of its requests first.
+//!
+//! An operation reads its members, asks the service, and writes the answer. An operation that AWS has and this server
+//! has not is told apart from one that nobody has.
+
+mod activities;
+mod executions;
+mod history;
+mod machines;
+mod tags;
+mod tasks;
+mod validate;
+
+use serde_json::{Value, json};
+use service::Service;
+use tokio_util::sync::CancellationToken;
+
+use crate::errors::WireError;
+use crate::page_token::{self, Kind};
+use crate::reply::Reply;
+use crate::shape::{Members, read};
+
+/// What an operation works with, besides its members.
+pub(crate) struct Call<'a> {
+    pub(crate) service: &'a Service,
+    /// Cancelled when the server goes down: a poll that waits then answers at once.
+    pub(crate) stopping: &'a CancellationToken,
+    /// `X-Amzn-Trace-Id`, which beats `traceHeader` in the body.
+    pub(crate) trace_header: Option<String>,
+}
+
+/// The operations of the API that this server does not have.
+const NOT_YET: &[&str] = &[
+    "CreateStateMachineAlias",
+    "DeleteStateMachineAlias",
+    "DeleteStateMachineVersion",
+    "DescribeMapRun",
+    "DescribeStateMachineAlias",
+    "ListMapRuns",
+    "ListStateMachineAliases",
+    "ListStateMachineVersions",
+    "PublishStateMachineVersion",
+    "RedriveExecution",
+    "StartSyncExecution",
+    "TestState",
+    "UpdateMapRun",
+    "UpdateStateMachineAlias",
+];
+
+/// Performs an operation by its name.
+pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Result<Reply, WireError> {
+    match operation {
+        "CreateStateMachine" => machines::create(call, read(body, machines::CREATE)?).await,
+        "UpdateStateMachine" => machines::update(call, read(body, machines::UPDATE)?).await,
+        "DescribeStateMachine" => machines::describe(call, read(body, machines::DESCRIBE)?).await,
+        "DescribeStateMachineForExecution" => {
+            machines::describe_for_execution(call, read(body, machines::DESCRIBE_FOR_EXECUTION)?).await
+        }
+        "DeleteStateMachine" => machines::delete(call, read(body, machines::DELETE)?).await,
+        "ListStateMachines" => machines::list(call, read(body, machines::LIST)?).await,
+        "ValidateStateMachineDefinition" => validate::validate(call, read(body, validate::VALIDATE)?).await,
+        "StartExecution" => executions::start(call, read(body, executions::START)?).await,
+        "DescribeExecution" => executions::describe(call, read(body, executions::DESCRIBE)?).await,
+        "ListExecutions" => executions::list(call, read(body, executions::LIST)?).await,
+        "StopExecution" => executions::stop(call, read(body, executions::STOP)?).await,
+        "GetExecutionHistory" => history::page(call, read(body, history::HISTORY)?).await,
+        "CreateActivity" => activities::create(call, read(body, activities::CREATE)?).await,
+        "DescribeActivity" => activities::describe(call, read(body, activities::DESCRIBE)?).await,
+        "DeleteActivity" => activities::delete(call, read(body, activities::DELETE)?).await,
+        "ListActivities" => activities::list(call, read(body, activities::LIST)?).await,
+        "GetActivityTask" => activities::task(call, read(body, activities::TASK)?).await,
+        "SendTaskSuccess" => tasks::succeed(call, read(body, tasks::SUCCESS)?).await,
+        "SendTaskFailure" => tasks::fail(call, read(body, tasks::FAILURE)?).await,
+        "SendTaskHeartbeat" => tasks::heartbeat(call, read(body, tasks::HEARTBEAT)?).await,
+        "TagResource" => tags::tag(call, read(body, tags::TAG)?).await,
+        "UntagResource" => tags::untag(call, read(body, tags::UNTAG)?).await,
+        "ListTagsForResource" => tags::list(call, read(body, tags::LIST)?).await,
+        name if NOT_YET.contains(&name) => {
+            Err(WireError::unknown_operation(format!("Loveless does not support the operation {name} yet")))
+        }
+        name => Err(WireError::unknown_operation(format!("Step Functions has no operation '{name}'"))),
+    }
+}
+
+/// A moment as the wire has it: seconds since the epoch, with milliseconds.
+pub(crate) fn seconds(ms: i64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "2^53 milliseconds are 285,000 years")]
+    let ms = ms as f64;
+    ms / 1000.0
+}
+
+/// An answer without members.
+fn nothing() -> Reply {
+    Reply::of(&json!({}))
+}
+
+/// Adds a member if there is a value for it: absent members are omitted, never null.
+fn set(answer: &mut Value, member: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        answer[member] = value.into();
+    }
+}
+
+/// `encryptionConfiguration` in answers: AWS's default unless one was given.
+fn encryption(given: Option<Value>) -> Value {
+    given.unwrap_or_else(|| json!({"type": "AWS_OWNED_KEY"}))
+}
+
+/// Refuses keys that this server cannot hold.
+fn check_encryption(given: Option<&Value>) -> Result<(), WireError> {
+    let Some(given) = given else { return Ok(()) };
+    if given["type"] == "CUSTOMER_MANAGED_KMS_KEY" {
+        let why = "Invalid Encryption Configuration: Loveless holds no KMS keys; use the type AWS_OWNED_KEY";
+        return Err(WireError::new("InvalidEncryptionConfiguration", why));
+    }
+    if given.get("kmsKeyId").is_some() || given.get("kmsDataKeyReusePeriodSeconds").is_some() {
+        let why = "Invalid Encryption Configuration: kmsKeyId and kmsDataKeyReusePeriodSeconds need the type \
+                   CUSTOMER_MANAGED_KMS_KEY";
+        return Err(WireError::new("InvalidEncryptionConfiguration", why));
+    }
+    Ok(())
+}
+
+/// Where a list by name goes on: the last name of the page before.
+fn name_after(kind: Kind, members: &mut Members) -> Result<Option<String>, WireError> {
+    let Some(token) = members.text("nextToken") else { return Ok(None) };
+    let place = page_token::read(kind, &[], &token).ok_or_else(WireError::invalid_token)?;
+    String::from_utf8(place).map(Some).map_err(|_| WireError::invalid_token())
+}

@@ -1,0 +1,54 @@
+//! Tags of machines and activities.
+
+use serde_json::{Value, json};
+use service::Refusal;
+
+use super::{Call, nothing};
+use crate::errors::WireError;
+use crate::reply::Reply;
+use crate::shape::{ARN, Kind, Member, Members, TAGS, required, text};
+
+/// Tags that a resource may have.
+const TAGS_MAX: usize = 50;
+
+pub(super) const TAG: &[Member] = &[required("resourceArn", ARN), required("tags", TAGS)];
+pub(super) const UNTAG: &[Member] =
+    &[required("resourceArn", ARN), required("tagKeys", Kind::List(&text(1, 128)))];
+pub(super) const LIST: &[Member] = &[required("resourceArn", ARN)];
+
+pub(super) async fn tag(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    let arn = members.required("resourceArn");
+    let tags = members.tags();
+    let there = call.service.tags_of(&arn).await.map_err(not_found)?;
+    let added = tags.iter().filter(|(key, _)| !there.iter().any(|(there, _)| there == key)).count();
+    check_count(&arn, there.len() + added)?;
+    call.service.tag_resource(&arn, tags).await.map_err(not_found)?;
+    Ok(nothing())
+}
+
+pub(super) async fn untag(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    let keys = members.texts("tagKeys");
+    call.service.untag_resource(&members.required("resourceArn"), &keys).await.map_err(not_found)?;
+    Ok(nothing())
+}
+
+pub(super) async fn list(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    let tags = call.service.tags_of(&members.required("resourceArn")).await.map_err(not_found)?;
+    let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    Ok(Reply::of(&json!({"tags": tags})))
+}
+
+/// Refuses more tags than a resource may have.
+pub(super) fn check_count(arn: &str, tags: usize) -> Result<(), WireError> {
+    if tags > TAGS_MAX { Err(WireError::too_many_tags(arn, TAGS_MAX)) } else { Ok(()) }
+}
+
+/// The tag operations have one name for every kind of resource that is not there.
+fn not_found(refusal: Refusal) -> WireError {
+    match refusal {
+        Refusal::StateMachineDoesNotExist(arn) | Refusal::ActivityDoesNotExist(arn) => {
+            WireError::resource_not_found(&arn)
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,117 @@
+//! Random machines with random events, sensible and senseless, under the checks of `run.rs`. No outcome is expected:
+//! only what must hold for every run.
+//!
+//! A seed reproduces a run. `SEEDS=1000..2000 cargo test -p engine --test cases random` tries others, or a single one.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use asl::{MachineType, parse};
+use engine::{Event, Limits, TaskId, TimerId};
+
+use super::dice::Dice;
+use super::machines::{DELETED_ACTIVITY, machine, value};
+use super::run::{Run, Surroundings, start};
+
+/// Runs of an ordinary test: a few seconds of work.
+const SEEDS: Range<u64> = 0..2500;
+const EVENTS_MAX: usize = 40;
+
+#[test]
+fn random_runs_keep_every_promise() {
+    let seeds = match std::env::var("SEEDS") {
+        Ok(text) => range(&text),
+        Err(_) => SEEDS,
+    };
+    let mut ended = 0;
+    for seed in seeds.clone() {
+        match std::panic::catch_unwind(|| play(seed)) {
+            Ok(Ok(over)) => ended += u64::from(over),
+            Ok(Err(problem)) => panic!("seed {seed}: {problem}\n{}", machine(&mut Dice::new(seed))),
+            Err(_) => panic!("seed {seed} panicked\n{}", machine(&mut Dice::new(seed))),
+        }
+    }
+    // The scripts must get somewhere, or the promises are kept for want of trying.
+    assert!(ended * 4 > seeds.end - seeds.start || seeds.end - seeds.start < 100, "only {ended} runs ended");
+}
+
+fn range(text: &str) -> Range<u64> {
+    let number = |text: &str| text.parse::<u64>().expect("SEEDS is a number or 'from..to'");
+    match text.split_once("..") {
+        Some((from, to)) => number(from)..number(to),
+        None => number(text)..number(text) + 1,
+    }
+}
+
+/// One run; tells whether the execution ended by itself.
+fn play(seed: u64) -> Result<bool, String> {
+    let mut dice = Dice::new(seed);
+    let definition = machine(&mut dice).to_text();
+    let machine = parse(&definition, MachineType::Standard).map_err(|problems| format!("{problems:?}"))?;
+    let limits = Limits {
+        payload_bytes_max: *dice.pick(&[300, 262_144, 262_144]),
+        history_events_max: *dice.pick(&[5, 40, 400, 400]),
+        step_transitions_max: *dice.pick(&[1, 2, 512, 512]),
+    };
+    let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };
+    let mut run = Run::new(&machine, limits, seed, &surroundings);
+    let input = value(&mut dice).to_text().into();
+    run.apply(start(input))?.map_err(|rejected| format!("the start was rejected: {rejected:?}"))?;
+    for _ in 0..EVENTS_MAX {
+        if run.ended() && dice.chance(70) {
+            break;
+        }
+        run.now_ms += dice.below(3000) as i64;
+        let event = event(&mut run, &mut dice);
+        _ = run.apply(event)?;
+    }
+    let ended = run.ended();
+    run.finish()?;
+    Ok(ended)
+}
+
+/// Mostly what makes an execution go on.
+fn event(run: &mut Run<'_>, dice: &mut Dice) -> Event {
+    let due = run.next_timer();
+    match dice.below(20) {
+        0 => Event::Timer(any_timer(run, dice)),
+        1 if dice.chance(20) => Event::Stop { error: text(dice), cause: text(dice) },
+        1 if dice.chance(20) => start("{}".into()),
+        2 => Event::Heartbeat(task(run, dice)),
+        3 => Event::TaskReturned(task(run, dice)),
+        4 => Event::TaskSubmitted { task: task(run, dice), output: value(dice).to_text().into() },
+        5..=7 => Event::TaskTaken { task: task(run, dice), worker: text(dice) },
+        8..=9 => Event::TaskFailed { task: task(run, dice), error: text(dice), cause: text(dice) },
+        10..=13 => match due {
+            Some((timer, due_ms)) => {
+                run.now_ms = run.now_ms.max(due_ms);
+                Event::Timer(timer)
+            }
+            None => Event::Timer(any_timer(run, dice)),
+        },
+        _ => Event::TaskSucceeded { task: task(run, dice), output: value(dice).to_text().into() },
+    }
+}
+
+/// A timer that was set once, or never.
+fn any_timer(run: &Run<'_>, dice: &mut Dice) -> TimerId {
+    match run.timers_seen.len() {
+        0 => TimerId(dice.next()),
+        count => run.timers_seen[dice.below(count)],
+    }
+}
+
+/// A task that is open, was open once, or never was.
+fn task(run: &Run<'_>, dice: &mut Dice) -> TaskId {
+    let open: Vec<TaskId> = run.tasks.iter().copied().filter(|task| run.live.task(*task).is_some()).collect();
+    match (open.len(), run.tasks.len()) {
+        (0, 0) => TaskId(dice.next()),
+        (0, count) => run.tasks[dice.below(count)],
+        (count, _) if dice.chance(90) => open[dice.below(count)],
+        (_, count) => run.tasks[dice.below(count)],
+    }
+}
+
+fn text(dice: &mut Dice) -> Option<Arc<str>> {
+    dice.pick(&[None, Some("E1"), Some("E2"), Some("")]).map(Arc::from)
+}
