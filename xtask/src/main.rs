@@ -1,0 +1,75 @@
+//! `cargo xtask`: everything that CI runs, as one local command each.
+//!
+//! This file only chooses the command. It knows nothing of how a command works, and no command is reachable
+//! in another way: what CI does, a developer can do, and the other way round.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+
+mod command;
+mod conformance;
+mod docker;
+mod floor;
+mod images;
+mod lint;
+mod python;
+mod server;
+mod system;
+mod tally;
+mod test;
+mod tidy;
+mod workspace;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  test [--install] [--only STEP]...
+                       run everything: formatting, lints, tidy, Rust tests, Python client tests, conformance.
+                       --install lets it use the system's package manager (root; implied by CI=true);
+                       STEP is one of lint, tidy, rust, python, conformance
+  lint                 formatting and clippy, warnings denied
+  tidy                 the rules of the design, checked on the source
+  conformance [--update-floor] [run_cases.py's own arguments]
+                       run the recorded AWS cases in ../shared/conformance against a fresh server
+  images               build the static binaries, and the images FROM scratch where a Docker engine answers
+  venv                 only set up target/xtask/venv, and print its Python
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one command; `false` means that it ran to its end and found something wrong.
+fn run(arguments: &[String]) -> Result<bool> {
+    let Some((command, rest)) = arguments.split_first() else {
+        bail!("no command was given\n\n{USAGE}");
+    };
+    let workspace = Workspace::locate()?;
+    match command.as_str() {
+        "test" => test::run(&workspace, rest),
+        "lint" => lint::run(&workspace),
+        "tidy" => tidy::run(&workspace),
+        "conformance" => conformance::run(&workspace, rest),
+        "images" => images::run(&workspace),
+        "venv" => {
+            println!("{}", python::ensure(&workspace, system::Install::Allowed)?.display());
+            Ok(true)
+        }
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        other => bail!("no command is called '{other}'\n\n{USAGE}"),
+    }
+}

@@ -1,0 +1,174 @@
+//! `cargo xtask test`: everything, in the order in which a failure is cheapest to see.
+//!
+//! Sets up what the tests need, runs each step to its end even when an earlier one failed, and closes with what was
+//! skipped and why. Knows the steps and their order; how each one works is in its own file.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::command::{heading, watch};
+use crate::docker::Engine;
+use crate::system::Install;
+use crate::tally::{Counts, Tally};
+use crate::workspace::Workspace;
+use crate::{conformance, lint, python, server, tidy};
+
+const STEPS: [&str; 5] = ["lint", "tidy", "rust", "python", "conformance"];
+
+/// What was asked for on the command line.
+#[derive(Debug, PartialEq, Eq)]
+struct Options {
+    install: bool,
+    /// Empty: all of them.
+    only: Vec<String>,
+}
+
+impl Options {
+    fn parse(arguments: &[String]) -> Result<Self> {
+        let mut options = Self { install: false, only: Vec::new() };
+        let mut words = arguments.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            match word {
+                "--install" => options.install = true,
+                "--only" => match words.next() {
+                    Some(step) if STEPS.contains(&step) => options.only.push(step.to_owned()),
+                    other => bail!("--only needs one of {}, not '{}'", STEPS.join(", "), other.unwrap_or("")),
+                },
+                other => bail!("test does not know '{other}': it takes --install and --only STEP"),
+            }
+        }
+        Ok(options)
+    }
+
+    fn wants(&self, step: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == step)
+    }
+}
+
+/// The command.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
+    let options = Options::parse(arguments)?;
+    let install = Install::from(options.install);
+    let mut tally = Tally::default();
+    if options.wants("lint") {
+        lint::check(workspace, &mut tally)?;
+    }
+    if options.wants("tidy") {
+        tidy::check(workspace, &mut tally)?;
+    }
+    if ["rust", "python", "conformance"].iter().any(|step| options.wants(step)) {
+        run_tests(workspace, &options, install, &mut tally)?;
+    }
+    Ok(tally.close())
+}
+
+/// The steps that run our programs, and what they need.
+fn run_tests(workspace: &Workspace, options: &Options, install: Install, tally: &mut Tally) -> Result<()> {
+    heading("what the tests need");
+    let python = python::ensure(workspace, install);
+    let python = match install {
+        // With leave to install, nothing excuses their absence: a green run must have run them.
+        Install::Allowed => built(tally, python),
+        Install::Refused => available(tally, "Python clients", python),
+    };
+    println!(
+        "Python clients: {}",
+        python.as_ref().map_or("none".into(), |python| python.display().to_string())
+    );
+    if options.wants("rust") {
+        // Kept until the step is over: an engine that we started stops when this is dropped.
+        let engine = available(tally, "containers", Engine::ensure(workspace, install));
+        println!("containers: {}", if engine.is_some() { "a Docker engine answers" } else { "none" });
+        rust(workspace, python.as_deref(), tally)?;
+    }
+    let Some(python) = python else {
+        return Ok(());
+    };
+    if !options.wants("python") && !options.wants("conformance") {
+        return Ok(());
+    }
+    heading("programs for the client tests");
+    let Some(binary) = built(tally, server::build(workspace)) else {
+        return Ok(());
+    };
+    if options.wants("python") {
+        clients(workspace, &python, &binary, tally)?;
+    }
+    if options.wants("conformance")
+        && let Err(error) = conformance::check(workspace, &python, &binary, tally)
+    {
+        tally.fail(&format!("conformance: {error:#}"));
+    }
+    Ok(())
+}
+
+/// Notes an absent prerequisite as skipped, with its reason.
+fn available<T>(tally: &mut Tally, what: &str, found: Result<T>) -> Option<T> {
+    match found {
+        Ok(found) => Some(found),
+        Err(error) => {
+            tally.skip(what, &format!("{error:#}"));
+            None
+        }
+    }
+}
+
+/// What can be made here and was not is a failure, not a skip.
+fn built(tally: &mut Tally, result: Result<PathBuf>) -> Option<PathBuf> {
+    result.map_err(|error| tally.fail(&format!("{error:#}"))).ok()
+}
+
+fn rust(workspace: &Workspace, python: Option<&Path>, tally: &mut Tally) -> Result<()> {
+    heading("Rust tests");
+    // Without --show-output the reason that a test gives for skipping would be swallowed with its other output.
+    let mut command = workspace.cargo(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    if let Some(python) = python {
+        command.env("LOVELESS_TEST_PYTHON", python);
+    }
+    let mut counts = Counts::default();
+    let succeeded = watch(&mut command, |line| counts.read_cargo(line))?;
+    tally.step("Rust tests", counts, succeeded);
+    Ok(())
+}
+
+fn clients(workspace: &Workspace, python: &Path, binary: &Path, tally: &mut Tally) -> Result<()> {
+    heading("client tests: boto3 and the AWS CLI against `loveless serve`");
+    let mut command = Command::new(python);
+    command.current_dir(workspace.root());
+    command.args(["-m", "pytest", "-v", "-rsfE", "-p", "no:cacheprovider", "tests"]);
+    command.env("LOVELESS_BIN", binary).env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut counts = Counts::default();
+    let succeeded = watch(&mut command, |line| counts.read_pytest(line))?;
+    tally.step("client tests", counts, succeeded);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Options> {
+        Options::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn without_only_every_step_is_wanted() {
+        let options = parse(&["--install"]).expect("known words");
+        assert!(options.install);
+        assert!(STEPS.iter().all(|step| options.wants(step)));
+    }
+
+    #[test]
+    fn only_narrows_and_unknown_words_are_refused() {
+        let options = parse(&["--only", "tidy", "--only", "rust"]).expect("known words");
+        assert!(options.wants("tidy") && options.wants("rust") && !options.wants("lint"));
+        let error = parse(&["--only", "tydi"]).expect_err("a typo is refused");
+        assert_eq!(
+            error.to_string(),
+            "--only needs one of lint, tidy, rust, python, conformance, not 'tydi'"
+        );
+        assert!(parse(&["--instal"]).is_err());
+    }
+}
