@@ -34,6 +34,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // HTTP clients take the process's TLS provider; a second installation would be a mistake of ours and harmless.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
     let done = match arguments.command {
         Command::Serve(command) => command.run(),
         Command::Env(command) => command.run(),
