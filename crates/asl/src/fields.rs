@@ -54,6 +54,25 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Reports each of `names` that is there: they belong to the other one of the two query languages, which are given
+    /// as the one in use and the one that has the fields. The location is ours: no recording shows it.
+    pub(crate) fn refuse_language(
+        &mut self,
+        names: &[&'static str],
+        [used, other]: [&str; 2],
+        diagnostics: &mut Diagnostics,
+    ) {
+        for name in names {
+            if self.take(name).is_some() {
+                let message = format!(
+                    "The QueryLanguage is set to '{used}', but field '{name}' is only supported for the '{other}' \
+                     QueryLanguage"
+                );
+                diagnostics.schema(self.at(name), message);
+            }
+        }
+    }
+
     /// Reports that a field must be there.
     pub(crate) fn missing(&self, field: &str, diagnostics: &mut Diagnostics) {
         diagnostics.schema(self.location(), format!("The field '{field}' is required but was missing"));

@@ -11,6 +11,7 @@ pub mod json;
 pub mod machine;
 pub mod parse;
 pub mod path;
+mod references;
 pub mod retry;
 pub mod states;
 pub mod template;
@@ -18,3 +19,4 @@ pub mod timestamp;
 
 pub use fields::ResultPath;
 pub use parse::{MachineType, parse};
+pub use references::references;

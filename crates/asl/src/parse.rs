@@ -57,27 +57,69 @@ pub fn parse(text: &str, machine_type: MachineType) -> Result<Machine, Vec<Diagn
     {
         diagnostics.schema("/Version", "Value should be one of the following: [1.0]");
     }
-    query_language(&mut fields, diagnostics);
+    if query_language(&mut fields, diagnostics) == Some(QueryLanguage::Jsonata) {
+        parser.language = QueryLanguage::Jsonata;
+        parser.jsonata.push(fields.at(QUERY_LANGUAGE));
+    }
+    let diagnostics = &mut parser.diagnostics;
     let timeout_seconds = fields.integer("TimeoutSeconds", 0..=SECONDS_MAX, diagnostics);
     let root = parser.container(&mut fields, 0);
     fields.finish(&mut parser.diagnostics);
     parser.finish(timeout_seconds, root)
 }
 
-/// `QueryLanguage`: only JSONPath is understood by this release.
-fn query_language(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) {
-    const FIELD: &str = "QueryLanguage";
-    match fields.string(FIELD, diagnostics).as_deref() {
-        None | Some("JSONPath") => {}
-        Some("JSONata") => diagnostics.schema(
-            fields.at(FIELD),
-            "Loveless does not run the 'JSONata' query language yet; use 'JSONPath' until it does",
-        ),
-        Some(_) => {
-            diagnostics.schema(fields.at(FIELD), "Value should be one of the following: [JSONPath, JSONata]");
+const QUERY_LANGUAGE: &str = "QueryLanguage";
+
+/// How a state says what it wants of its input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum QueryLanguage {
+    #[default]
+    JsonPath,
+    Jsonata,
+}
+
+/// `QueryLanguage`, of the machine or of a state.
+fn query_language(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<QueryLanguage> {
+    match &*fields.string(QUERY_LANGUAGE, diagnostics)? {
+        "JSONPath" => Some(QueryLanguage::JsonPath),
+        "JSONata" => Some(QueryLanguage::Jsonata),
+        _ => {
+            let message = "Value should be one of the following: [JSONPath, JSONata]";
+            diagnostics.schema(fields.at(QUERY_LANGUAGE), message);
+            None
         }
     }
 }
+
+/// The fields that exist in JSONata only, by the type of state.
+fn jsonata_fields(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "Task" | "Parallel" => &["Arguments", "Output"],
+        "Map" => &["Items", "Output"],
+        "Pass" | "Wait" | "Choice" | "Succeed" => &["Output"],
+        _ => &[],
+    }
+}
+
+/// The fields of any state that exist in JSONPath only.
+const JSONPATH_FIELDS: [&str; 16] = [
+    "InputPath",
+    "Parameters",
+    "Result",
+    "ResultSelector",
+    "ResultPath",
+    "OutputPath",
+    "ItemsPath",
+    "MaxConcurrencyPath",
+    "ToleratedFailureCountPath",
+    "ToleratedFailurePercentagePath",
+    "SecondsPath",
+    "TimestampPath",
+    "TimeoutSecondsPath",
+    "HeartbeatSecondsPath",
+    "ErrorPath",
+    "CausePath",
+];
 
 /// The states that a transition may name: those of one container.
 pub(crate) struct Names<'a> {
@@ -140,6 +182,10 @@ impl Names<'_> {
 pub(crate) struct Parser {
     pub(crate) machine_type: MachineType,
     pub(crate) diagnostics: Diagnostics,
+    /// The machine's query language, and every state's that names none: nesting changes nothing (asl-facts 9.1).
+    language: QueryLanguage,
+    /// Where JSONata is asked for.
+    jsonata: Vec<String>,
     states: Vec<Option<State>>,
     containers: Vec<Option<Container>>,
     names: HashSet<Arc<str>>,
@@ -213,12 +259,17 @@ impl Parser {
 
     fn state(&mut self, mut fields: Fields<'_>, names: &Names<'_>, depth: usize) -> Option<Body> {
         fields.take("Comment");
-        query_language(&mut fields, &mut self.diagnostics);
+        let language = self.state_language(&mut fields);
         if !fields.has("Type") {
             self.diagnostics.schema(fields.location(), "These fields are required: [Type]");
         }
         let kind = fields.string("Type", &mut self.diagnostics)?;
+        if language == QueryLanguage::Jsonata {
+            fields.refuse_language(&JSONPATH_FIELDS, ["JSONata", "JSONPath"], &mut self.diagnostics);
+            return None;
+        }
         let diagnostics = &mut self.diagnostics;
+        fields.refuse_language(jsonata_fields(&kind), ["JSONPath", "JSONata"], diagnostics);
         let body = match &*kind {
             "Pass" => pass::Pass::parse(&mut fields, names, diagnostics).map(Body::Pass),
             "Task" => task::Task::parse(&mut fields, names, self.machine_type, diagnostics).map(Body::Task),
@@ -239,6 +290,23 @@ impl Parser {
         };
         fields.finish(&mut self.diagnostics);
         body
+    }
+
+    /// The language that a state is written in. A machine in JSONata has no states in JSONPath (recorded).
+    fn state_language(&mut self, fields: &mut Fields<'_>) -> QueryLanguage {
+        let own = query_language(fields, &mut self.diagnostics);
+        match (self.language, own) {
+            (QueryLanguage::Jsonata, Some(QueryLanguage::JsonPath)) => {
+                let message =
+                    "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
+                self.diagnostics.schema(fields.location(), message);
+            }
+            (QueryLanguage::JsonPath, Some(QueryLanguage::Jsonata)) => {
+                self.jsonata.push(fields.at(QUERY_LANGUAGE));
+            }
+            _ => {}
+        }
+        own.unwrap_or(self.language)
     }
 
     /// A Map's label must be unique in the machine.
@@ -281,10 +349,18 @@ impl Parser {
     }
 
     fn finish(
-        self,
+        mut self,
         timeout_seconds: Option<u64>,
         root: Option<ContainerId>,
     ) -> Result<Machine, Vec<Diagnostic>> {
+        // What AWS finds comes first: that this release lacks JSONata is said of what is right otherwise.
+        if self.diagnostics.0.is_empty() {
+            for at in std::mem::take(&mut self.jsonata) {
+                let message =
+                    "Loveless does not run the 'JSONata' query language yet; use 'JSONPath' until it does";
+                self.diagnostics.schema(at, message);
+            }
+        }
         if !self.diagnostics.0.is_empty() {
             return Err(self.diagnostics.0);
         }

@@ -89,7 +89,7 @@ fn check(execution: &Execution, event: &Event) -> Result<(), Rejected> {
         Event::Start(_) | Event::Stop { .. } => Ok(()),
         Event::Timer(id) if execution.has_timer(*id) => Ok(()),
         Event::Timer(_) => Err(Rejected::TimerCleared),
-        Event::TaskTaken { task, .. } => want(stage(task)? == Stage::Offered),
+        Event::TaskTaken { task, .. } => want(stage(task)?.is_queued()),
         Event::TaskReturned(task) => want(stage(task)? == Stage::Taken),
         Event::TaskSubmitted { task, .. } => want(stage(task)? == Stage::Calling),
         Event::TaskSucceeded { task, .. } | Event::TaskFailed { task, .. } | Event::Heartbeat(task) => {

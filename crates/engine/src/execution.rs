@@ -269,6 +269,16 @@ pub(crate) enum Stage {
     Calling,
     /// The call was answered; somebody holds the token.
     Submitted,
+    /// In the queue again: what took it never reached a worker. The history has told that the task started, and does
+    /// not tell it again.
+    Returned,
+}
+
+impl Stage {
+    /// Whether the task waits in an activity's queue.
+    pub(crate) fn is_queued(self) -> bool {
+        matches!(self, Stage::Offered | Stage::Returned)
+    }
 }
 
 /// The iterations of an inline Map.
@@ -329,7 +339,7 @@ impl Execution {
             state: activation.state(),
             input: self.text(run.input)?,
             timeout_seconds: run.timeout_seconds,
-            offered: run.stage == Stage::Offered,
+            offered: run.stage.is_queued(),
             calling: run.stage == Stage::Calling,
         })
     }

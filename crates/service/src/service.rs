@@ -287,6 +287,17 @@ impl Service {
         self.shared.machines.definition(hash).await
     }
 
+    /// The variables that each state of a definition reads, by the definition's hash.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn variable_references(
+        &self,
+        hash: &str,
+    ) -> Result<BTreeMap<Arc<str>, BTreeSet<Arc<str>>>, Refusal> {
+        Ok(asl::references(&*self.shared.machines.compiled(hash).await?))
+    }
+
     /// DeleteStateMachine: its executions are stopped, then it is gone. An absent machine is deleted already.
     ///
     /// # Errors

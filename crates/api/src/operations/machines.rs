@@ -122,6 +122,7 @@ pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Re
         "encryptionConfiguration": encryption(machine.encryption),
     });
     set(&mut answer, "revisionId", machine.revision_id);
+    set(&mut answer, "variableReferences", variable_references(call, &machine.definition).await?);
     Ok(Reply::of(&answer))
 }
 
@@ -148,6 +149,7 @@ pub(super) async fn describe_for_execution(
         "encryptionConfiguration": encryption(machine.as_ref().and_then(|machine| machine.encryption.clone())),
     });
     set(&mut answer, "revisionId", current.and_then(|machine| machine.revision_id.clone()));
+    set(&mut answer, "variableReferences", variable_references(call, &execution.definition).await?);
     Ok(Reply::of(&answer))
 }
 
@@ -185,6 +187,16 @@ async fn definition(call: &Call<'_>, hash: &str, members: &mut Members) -> Resul
         Some("METADATA_ONLY") => Ok("{}".into()),
         _ => Ok(call.service.definition(hash).await?),
     }
+}
+
+/// The variables that each state reads; absent when none does.
+async fn variable_references(call: &Call<'_>, hash: &str) -> Result<Option<Value>, WireError> {
+    let references = call.service.variable_references(hash).await?;
+    let member = |(state, names): (&Arc<str>, &BTreeSet<Arc<str>>)| {
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        (state.to_string(), json!(names))
+    };
+    Ok((!references.is_empty()).then(|| references.iter().map(member).collect()))
 }
 
 fn machine_type(machine: &MachineRecord) -> &'static str {

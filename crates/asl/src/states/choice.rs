@@ -157,6 +157,12 @@ impl Choice {
             rule.take("Comment");
             let next = names.target(&mut rule, "Next", diagnostics);
             let assign = rule.assign(diagnostics);
+            let in_jsonata = rule.has("Condition");
+            rule.refuse_language(&["Condition", "Output"], ["JSONPath", "JSONata"], diagnostics);
+            if in_jsonata {
+                // It has no comparison: to say so would be noise.
+                continue;
+            }
             let condition = condition(&mut rule, diagnostics, 0);
             rule.finish(diagnostics);
             if let (Some(condition), Some(next)) = (condition, next) {

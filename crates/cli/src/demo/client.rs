@@ -48,9 +48,17 @@ impl Client {
         Ok(serde_json::from_str(&text)?)
     }
 
+    /// GetFunction.
+    pub(crate) async fn function(&self, name: &str) -> Result<Value> {
+        let answer = self.http.get(format!("{}/2015-03-31/functions/{name}", self.endpoint)).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "GetFunction was refused: {status} {text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+
     /// CreateBucket, with its changes told to EventBridge.
     pub(crate) async fn create_bucket(&self, bucket: &str) -> Result<()> {
-        self.put(&format!("{bucket}"), Vec::new()).await?;
+        self.put(bucket, Vec::new()).await?;
         let notification = "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
                             <EventBridgeConfiguration/></NotificationConfiguration>";
         self.put(&format!("{bucket}?notification"), notification.into()).await

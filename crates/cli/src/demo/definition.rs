@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 /// Its one state.
 pub(crate) const STATE: &str = "RemoveBackground";
 
-/// The task is pushed to a Lambda function.
+/// The task is pushed to a Lambda function. Retry names what an honest operator expects: a worker that dies, and a store
+/// that is away for a moment.
 pub(crate) fn on_lambda(function_arn: &str) -> Value {
     json!({
         "Comment": "Removes the background of an image that was dropped into a bucket",
@@ -15,7 +16,7 @@ pub(crate) fn on_lambda(function_arn: &str) -> Value {
                 "Type": "Task",
                 "Resource": function_arn,
                 "Retry": [{
-                    "ErrorEquals": ["States.HeartbeatTimeout"],
+                    "ErrorEquals": ["States.HeartbeatTimeout", "StorageUnreachable"],
                     "IntervalSeconds": 1,
                     "MaxAttempts": 3
                 }],

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::{
-    BuildImageOptionsBuilder, CreateContainerOptionsBuilder, KillContainerOptions,
+    BuildImageOptionsBuilder, CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptions,
     RemoveContainerOptionsBuilder, StartContainerOptions,
 };
 use bytes::Bytes;
@@ -69,6 +69,12 @@ impl Images {
             self.docker.create_container(Some(options), body).await.context("no container for the runner")?;
         self.docker.start_container(&created.id, None::<StartContainerOptions>).await?;
         Ok(created.id)
+    }
+
+    /// The digest of the image that a container runs, as the engine says.
+    pub(crate) async fn digest_of(&self, id: &str) -> Result<String> {
+        let container = self.docker.inspect_container(id, None::<InspectContainerOptions>).await?;
+        container.image.context("the container names no image")
     }
 
     /// Kills a container, as a machine that loses its power does.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::demo::binaries::Binaries;
 use crate::demo::client::Client;
-use crate::demo::definition::{self, STATE};
+use crate::demo::definition;
 use crate::demo::images::{FUNCTION_IMAGE, Images};
 use crate::demo::processes::{self, Server};
 use crate::demo::report::{Report, waiting};
@@ -32,6 +32,8 @@ const HEARTBEAT_SECONDS: u64 = 3;
 const MEMORY_MB: u64 = 1769;
 const RADIUS: f64 = 40.0;
 const SMALL: usize = 96;
+/// From a task's start to the kill: the worker has its image by then, and computes.
+const MIDDLE: Duration = Duration::from_secs(3);
 /// The longest that any execution of the story may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -210,6 +212,7 @@ impl Story {
     async fn runner_takes_it(&mut self, report: &mut Report) -> Result<()> {
         report.step('d', "A runner with the same function takes the large image");
         self.start_runner("first", report).await?;
+        self.check_same_program(report).await?;
         let image = self.large.clone();
         let execution = self.upload(&image, "runner", report).await?;
         let ended = self.ended(&execution, "the runner is at work").await?;
@@ -229,6 +232,7 @@ impl Story {
         let image = self.large.clone();
         let execution = self.upload(&image, "server-killed", report).await?;
         self.seen(&execution, "ActivityStarted", 1).await?;
+        tokio::time::sleep(MIDDLE).await;
         self.server.kill().await?;
         report.check("SIGKILL: the server is gone", !self.client.answers().await, Value::Null)?;
         self.server.restart(&self.client).await?;
@@ -248,6 +252,7 @@ impl Story {
         let image = self.large.clone();
         let execution = self.upload(&image, "worker-killed", report).await?;
         self.seen(&execution, "ActivityStarted", 1).await?;
+        tokio::time::sleep(MIDDLE).await;
         self.kill_runner().await?;
         report.say("SIGKILL: the worker is gone");
         self.start_runner("second", report).await?;
@@ -355,6 +360,31 @@ impl Story {
         )
     }
 
+    /// Lambda and the runner have the same image, or the same program: asked of those who run it.
+    async fn check_same_program(&self, report: &mut Report) -> Result<()> {
+        let function = self.client.function(NAME).await?;
+        match (&self.images, self.runners.last()) {
+            (Some(images), Some(Runner::Container(id))) => {
+                let (pushed, pulled) = (text_at(&function, "/Code/ImageUri")?, images.digest_of(id).await?);
+                report.fact("image_digest_pushed", pushed.clone());
+                report.fact("image_digest_pulled", pulled.clone());
+                report.check(
+                    "both modes run the same image, by its digest",
+                    pushed == pulled,
+                    json!([pushed, pulled]),
+                )
+            }
+            _ => {
+                let command = function.pointer("/Configuration/ImageConfigResponse/ImageConfig/Command/0");
+                let pushed = command.and_then(Value::as_str).unwrap_or_default();
+                let program = sha256(&std::fs::read(&self.binaries.function)?);
+                report.fact("program_sha256", program.clone());
+                let same = std::path::Path::new(pushed) == self.binaries.function;
+                report.check("both modes run the same program", same, json!([pushed, program]))
+            }
+        }
+    }
+
     async fn start_runner(&mut self, name: &str, report: &mut Report) -> Result<()> {
         let environment = self.runner_environment(name);
         let runner = match &self.images {
@@ -366,7 +396,7 @@ impl Story {
                 Runner::Container(id)
             }
             None => {
-                report.say(&format!("the {name} runner is a process: loveless-runner {STATE}'s function"));
+                report.say(&format!("the {name} runner is a process: loveless-runner rolling-ball"));
                 let log = self.data.with_extension("runner.log");
                 Runner::Process(processes::start_runner(
                     &self.binaries.runner,

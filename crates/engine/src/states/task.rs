@@ -101,11 +101,13 @@ fn run_of(step: &Step<'_>, id: TaskId) -> Option<TaskRun> {
     step.execution.task_run(id).map(|(_, run)| run.clone())
 }
 
-/// A worker takes the task of an activity.
+/// A worker takes the task of an activity. However often an answer with it is lost, the history tells its start once.
 pub(crate) fn taken(step: &mut Step<'_>, id: TaskId, worker: Option<Arc<str>>) {
     let (Some(mut run), Some((site, state))) = (run_of(step, id), at(step, id)) else { return };
     step.effect(Effect::Withdraw { task: id, activity: state.resource.arn().clone() });
-    record(step, site.frame, &state.resource, TaskEvent::Started { worker });
+    if run.stage == Stage::Offered {
+        record(step, site.frame, &state.resource, TaskEvent::Started { worker });
+    }
     run.stage = Stage::Taken;
     start_clocks(step, site.frame, &state.resource, &mut run);
     step.set_phase(site.frame, Phase::Task(run));
@@ -116,7 +118,7 @@ pub(crate) fn returned(step: &mut Step<'_>, id: TaskId) {
     let (Some(mut run), Some((site, state))) = (run_of(step, id), at(step, id)) else { return };
     clear(step, run.timeout.take());
     clear(step, run.heartbeat.take());
-    run.stage = Stage::Offered;
+    run.stage = Stage::Returned;
     step.effect(Effect::Offer { task: id, activity: state.resource.arn().clone() });
     step.set_phase(site.frame, Phase::Task(run));
 }
