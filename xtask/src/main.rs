@@ -11,6 +11,7 @@ use crate::workspace::Workspace;
 
 mod command;
 mod conformance;
+mod demo;
 mod docker;
 mod floor;
 mod images;

@@ -77,8 +77,8 @@ impl Tally {
 /// What one runner's output says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    passed: usize,
-    failed: usize,
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
     failures: Vec<String>,
     /// Skips that the runner itself does not count as passed.
     skips: BTreeSet<String>,

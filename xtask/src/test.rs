@@ -13,9 +13,9 @@ use crate::docker::Engine;
 use crate::system::Install;
 use crate::tally::{Counts, Tally};
 use crate::workspace::Workspace;
-use crate::{conformance, lint, python, server, tidy};
+use crate::{conformance, demo, lint, python, server, tidy};
 
-const STEPS: [&str; 5] = ["lint", "tidy", "rust", "python", "conformance"];
+const STEPS: [&str; 6] = ["lint", "tidy", "rust", "python", "conformance", "demo"];
 
 /// What was asked for on the command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
     if options.wants("tidy") {
         tidy::check(workspace, &mut tally)?;
     }
-    if ["rust", "python", "conformance"].iter().any(|step| options.wants(step)) {
+    if ["rust", "python", "conformance", "demo"].iter().any(|step| options.wants(step)) {
         run_tests(workspace, &options, install, &mut tally)?;
     }
     Ok(tally.close())
@@ -77,29 +77,38 @@ fn run_tests(workspace: &Workspace, options: &Options, install: Install, tally: 
         "Python clients: {}",
         python.as_ref().map_or("none".into(), |python| python.display().to_string())
     );
+    let engine = if options.wants("rust") || options.wants("demo") {
+        // Kept until the tests are over: an engine that we started stops when this is dropped.
+        available(tally, "containers", Engine::ensure(workspace, install))
+    } else {
+        None
+    };
+    println!("containers: {}", if engine.is_some() { "a Docker engine answers" } else { "none" });
     if options.wants("rust") {
-        // Kept until the step is over: an engine that we started stops when this is dropped.
-        let engine = available(tally, "containers", Engine::ensure(workspace, install));
-        println!("containers: {}", if engine.is_some() { "a Docker engine answers" } else { "none" });
         rust(workspace, python.as_deref(), tally)?;
     }
-    let Some(python) = python else {
-        return Ok(());
-    };
-    if !options.wants("python") && !options.wants("conformance") {
+    if !["python", "conformance", "demo"].iter().any(|step| options.wants(step)) {
         return Ok(());
     }
     heading("programs for the client tests");
     let Some(binary) = built(tally, server::build(workspace)) else {
         return Ok(());
     };
-    if options.wants("python") {
-        clients(workspace, &python, &binary, tally)?;
+    if let Some(python) = python {
+        if options.wants("python") {
+            clients(workspace, &python, &binary, tally)?;
+        }
+        if options.wants("conformance")
+            && let Err(error) = conformance::check(workspace, &python, &binary, tally)
+        {
+            tally.fail(&format!("conformance: {error:#}"));
+        }
     }
-    if options.wants("conformance")
-        && let Err(error) = conformance::check(workspace, &python, &binary, tally)
-    {
-        tally.fail(&format!("conformance: {error:#}"));
+    if options.wants("demo") {
+        demo::check(workspace, &binary, "processes", tally);
+        if engine.is_some() {
+            demo::check(workspace, &binary, "containers", tally);
+        }
     }
     Ok(())
 }
@@ -167,7 +176,7 @@ mod tests {
         let error = parse(&["--only", "tydi"]).expect_err("a typo is refused");
         assert_eq!(
             error.to_string(),
-            "--only needs one of lint, tidy, rust, python, conformance, not 'tydi'"
+            "--only needs one of lint, tidy, rust, python, conformance, demo, not 'tydi'"
         );
         assert!(parse(&["--instal"]).is_err());
     }
