@@ -126,6 +126,17 @@ def test_an_execution_that_outruns_its_machine_times_out(states):
     assert history(states, execution)[-1]["type"] == "ExecutionTimedOut"
 
 
+@pytest.mark.parametrize("resource", ["states:startExecution", "aws-sdk:sfn:startExecution"])
+def test_an_execution_starts_another(states, resource):
+    child = create(states, PASS)
+    outer = chain(Start={"Type": "Task", "Resource": f"arn:aws:states:::{resource}",
+                         "Parameters": {"StateMachineArn": child, "Input": {"n.$": "$.n"}}})
+    started = output(states, outer, {"n": 7})["ExecutionArn"]
+    described = finish(states, started)
+    assert described["stateMachineArn"] == child
+    assert (described["status"], json.loads(described["input"])) == ("SUCCEEDED", {"n": 7})
+
+
 def test_many_at_once(states):
     machine = create(states, wait_machine(1))
     executions = [start(states, machine, {"n": index}) for index in range(100)]

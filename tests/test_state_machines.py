@@ -22,6 +22,21 @@ def test_create_and_describe(states):
     assert described["tracingConfiguration"] == {"enabled": False}
     assert described["creationDate"] == created["creationDate"]
     assert "revisionId" not in described
+    assert "variableReferences" not in described
+
+
+def test_describe_tells_which_variables_each_state_reads(states):
+    inner = chain(Inner={"Type": "Pass", "Parameters": {"a.$": "$outer", "b.$": "$first.x"}})
+    definition = chain(
+        First={"Type": "Pass", "Assign": {"first": {"x": 1}, "outer": [1]}},
+        Both={"Type": "Parallel", "Branches": [inner]},
+        Last={"Type": "Succeed", "OutputPath": "$first"})
+    machine = create(states, definition)
+    references = {"Inner": ["first", "outer"], "Last": ["first"]}
+    assert states.describe_state_machine(stateMachineArn=machine)["variableReferences"] == references
+    execution = start(states, machine)
+    described = states.describe_state_machine_for_execution(executionArn=execution)
+    assert described["variableReferences"] == references
 
 
 def test_creating_the_same_twice_is_one_machine(states):

@@ -44,3 +44,11 @@ def answer_token(event, context):
 def write_object(event, context):
     boto3.client("s3").put_object(Bucket=event["bucket"], Key=event["key"], Body=event["text"].encode())
     return {"written": event["key"]}
+
+
+def shout_object(event, context):
+    """Reads the object that an "Object Created" event tells of, and writes it in capitals under `results/`."""
+    store, bucket, key = boto3.client("s3"), event["detail"]["bucket"]["name"], event["detail"]["object"]["key"]
+    text = store.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    store.put_object(Bucket=bucket, Key=f"results/{key}", Body=text.upper().encode())
+    return {"written": f"results/{key}"}

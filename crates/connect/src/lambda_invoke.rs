@@ -79,7 +79,9 @@ fn request(call: &Call) -> Result<Invoke, String> {
         Some(_) => Err(format!("The value of the field '{field}' has an invalid format")),
     };
     let function = text("FunctionName")?.ok_or("The field 'FunctionName' is required but was missing")?;
-    let payload = object.get("Payload").map(Json::to_text).unwrap_or_default();
+    // A payload of null is no payload: the function gets `{}` (recorded).
+    let given = object.get("Payload").filter(|payload| !payload.is_null());
+    let payload = given.map(Json::to_text).unwrap_or_default();
     let mut invoke = Invoke::new(function, payload);
     invoke.qualifier = text("Qualifier")?;
     invoke.client_context = text("ClientContext")?;

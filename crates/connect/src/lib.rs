@@ -18,6 +18,8 @@ pub use sfn::{Refused, SfnConnector, StepFunctions};
 
 /// The service of AWS SDK integrations with Step Functions itself.
 const SFN: &str = "aws-sdk:sfn";
+/// The service of nested executions.
+const STATES: &str = "states";
 
 /// A future that a trait object gives.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -80,6 +82,7 @@ impl Connector for Integrations {
                 (SFN, action, Pattern::RequestResponse | Pattern::WaitForTaskToken) => {
                     SfnConnector::supports(action)
                 }
+                (STATES, "startExecution", Pattern::RequestResponse | Pattern::WaitForTaskToken) => true,
                 _ => false,
             },
         }
@@ -91,6 +94,9 @@ impl Connector for Integrations {
                 Resource::Lambda(arn) => self.lambda.invoke_function(arn, &call).await,
                 Resource::Service(service) if &*service.service == SFN => {
                     self.sfn.perform(&service.action, &call).await
+                }
+                Resource::Service(service) if &*service.service == STATES => {
+                    self.sfn.start_execution(&call).await
                 }
                 Resource::Service(_) => self.lambda.invoke_service(&call).await,
                 Resource::Activity(arn) => Outcome::Failed {

@@ -1,5 +1,8 @@
 //! State machines: create, update, describe, delete, list.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use service::{CreateMachine, MachineRecord, Refusal, UpdateMachine};
 
@@ -196,7 +199,7 @@ async fn variable_references(call: &Call<'_>, hash: &str) -> Result<Option<Value
         let names: Vec<&str> = names.iter().map(|name| &**name).collect();
         (state.to_string(), json!(names))
     };
-    Ok((!references.is_empty()).then(|| references.iter().map(member).collect()))
+    Ok((!references.is_empty()).then(|| Value::Object(references.iter().map(member).collect())))
 }
 
 fn machine_type(machine: &MachineRecord) -> &'static str {
