@@ -9,6 +9,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::path::Path;
+use crate::states::work::Work;
 use crate::states::{choice, fail, map, parallel, pass, succeed, task, wait};
 
 /// A state of a [`Machine`].
@@ -91,6 +92,18 @@ pub enum Body {
     Parallel(parallel::Parallel),
     /// Runs one container per item.
     Map(map::Map),
+}
+
+impl Body {
+    /// The fields around its work, for states that work: Task, Parallel and Map.
+    pub fn work(&self) -> Option<&Work> {
+        match self {
+            Body::Task(state) => Some(&state.work),
+            Body::Parallel(state) => Some(&state.work),
+            Body::Map(state) => Some(&state.work),
+            Body::Pass(_) | Body::Choice(_) | Body::Wait(_) | Body::Succeed(_) | Body::Fail(_) => None,
+        }
+    }
 }
 
 /// Where a state goes when it is done.

@@ -383,9 +383,9 @@ fn exits(body: &Body) -> (Vec<StateId>, bool) {
     let (next, catchers): (Option<Transition>, &[_]) = match body {
         Body::Pass(state) => (Some(state.next), &[]),
         Body::Wait(state) => (Some(state.next), &[]),
-        Body::Task(state) => (Some(state.next), &state.catchers),
-        Body::Parallel(state) => (Some(state.next), &state.catchers),
-        Body::Map(state) => (Some(state.next), &state.catchers),
+        Body::Task(task::Task { work, .. })
+        | Body::Parallel(parallel::Parallel { work, .. })
+        | Body::Map(map::Map { work, .. }) => (Some(work.next), &work.catchers),
         Body::Succeed(_) | Body::Fail(_) => (Some(Transition::End), &[]),
         Body::Choice(state) => {
             let targets = state.rules.iter().map(|rule| rule.next).chain(state.default);

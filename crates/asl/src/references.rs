@@ -18,6 +18,7 @@ use crate::states::pass::Pass;
 use crate::states::succeed::Succeed;
 use crate::states::task::Task;
 use crate::states::wait::{Until, Wait};
+use crate::states::work::Work;
 use crate::template::Template;
 
 /// The variables that each state reads, of every nesting level; states that read none are left out.
@@ -56,25 +57,10 @@ impl Names {
     }
 
     fn task(&mut self, state: &Task) {
-        let Task {
-            resource: _,
-            input,
-            parameters,
-            credentials,
-            timeout,
-            heartbeat,
-            result_selector,
-            result_path: _,
-            assign,
-            output,
-            retriers: _,
-            catchers,
-            next: _,
-        } = state;
-        self.selections([input, output]);
-        self.templates([parameters, credentials, result_selector, assign]);
+        let Task { work, resource: _, parameters, credentials, timeout, heartbeat } = state;
+        self.work(work);
+        self.templates([parameters, credentials]);
         self.quantities([timeout, heartbeat]);
-        self.catchers(catchers);
     }
 
     fn choice(&mut self, state: &Choice) {
@@ -98,44 +84,31 @@ impl Names {
     }
 
     fn parallel(&mut self, state: &Parallel) {
-        let Parallel {
-            input,
-            parameters,
-            branches: _,
-            result_selector,
-            result_path: _,
-            assign,
-            output,
-            retriers: _,
-            catchers,
-            next: _,
-        } = state;
-        self.selections([input, output]);
-        self.templates([parameters, result_selector, assign]);
-        self.catchers(catchers);
+        let Parallel { work, parameters, branches: _ } = state;
+        self.work(work);
+        self.templates([parameters]);
     }
 
     fn map(&mut self, state: &Map) {
         let Map {
-            input,
+            work,
             items_path,
             item_selector,
             processor: _,
             max_concurrency,
             tolerated_failure_count,
             tolerated_failure_percentage,
-            result_selector,
-            result_path: _,
-            assign,
-            output,
-            retriers: _,
-            catchers,
-            next: _,
         } = state;
-        self.selections([input, output]);
+        self.work(work);
         items_path.iter().for_each(|path| self.path(path));
         item_selector.iter().for_each(|selector| self.template(&selector.template));
         self.quantities([max_concurrency, tolerated_failure_count, tolerated_failure_percentage]);
+    }
+
+    fn work(&mut self, work: &Work) {
+        let Work { input, result_selector, result_path: _, assign, output, retriers: _, catchers, next: _ } =
+            work;
+        self.selections([input, output]);
         self.templates([result_selector, assign]);
         self.catchers(catchers);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use asl::machine::{Body, StateId, Transition as Next};
 use asl::retry::{Catcher, Retrier};
+use asl::states::work::Work;
 use asl::template::Template;
 
 use crate::change::Change;
@@ -328,6 +329,23 @@ impl<'a> Step<'a> {
         self.change(Change::Ended { status, at_ms: self.at.now_ms, output, failure });
     }
 
+    /// The way out of a state whose work is done: ResultSelector, Assign, ResultPath, OutputPath.
+    pub(crate) fn finish_work(
+        &mut self,
+        site: &Site<'a>,
+        work: &Work,
+        result: Data,
+    ) -> Result<Outcome, Raised> {
+        let shaped = match &work.result_selector {
+            Some(selector) => self.template(site, selector, &result)?,
+            None => result,
+        };
+        let assigned = self.assignments(site, work.assign.as_ref(), &shaped)?;
+        let merged = self.merge(site, &work.result_path, shaped)?;
+        let output = self.select(site, &work.output, merged)?;
+        Ok(Outcome::Exit { output, next: work.next, assigned })
+    }
+
     /// What `Assign` gives, as (name, value) pairs.
     pub(crate) fn assignments(
         &mut self,
@@ -351,12 +369,7 @@ fn error_output(failure: &Failure) -> asl::json::Json {
 }
 
 fn handlers(body: &Body) -> (&[Retrier], &[Catcher]) {
-    match body {
-        Body::Task(state) => (&state.retriers, &state.catchers),
-        Body::Parallel(state) => (&state.retriers, &state.catchers),
-        Body::Map(state) => (&state.retriers, &state.catchers),
-        Body::Pass(_) | Body::Choice(_) | Body::Wait(_) | Body::Succeed(_) | Body::Fail(_) => (&[], &[]),
-    }
+    body.work().map_or((&[], &[]), |work| (&work.retriers, &work.catchers))
 }
 
 pub(crate) fn state_type(body: &Body) -> StateType {

@@ -3,11 +3,11 @@
 //! This release runs Maps inline. A Distributed Map is refused when the machine is created, not when it runs.
 
 use crate::diagnostic::Diagnostics;
-use crate::fields::{Fields, ResultPath};
-use crate::machine::{ContainerId, Quantity, Selection, Transition};
+use crate::fields::Fields;
+use crate::machine::{ContainerId, Quantity};
 use crate::parse::{Names, Parser};
 use crate::path::Path;
-use crate::retry::{Catcher, Retrier, catchers, retriers};
+use crate::states::work::Work;
 use crate::template::Template;
 
 /// The most iterations that an inline Map runs at a time, whatever it asks for (asl-facts 16.1).
@@ -16,8 +16,8 @@ pub const INLINE_CONCURRENCY_MAX: u64 = 40;
 /// A Map state.
 #[derive(Debug)]
 pub struct Map {
-    /// `InputPath`.
-    pub input: Selection,
+    /// What it shares with the other states that work.
+    pub work: Work,
     /// `ItemsPath`; without it the whole input is the array.
     pub items_path: Option<Path>,
     /// `ItemSelector`, or `Parameters` as it was called.
@@ -30,20 +30,6 @@ pub struct Map {
     pub tolerated_failure_count: Option<Quantity>,
     /// `ToleratedFailurePercentage`.
     pub tolerated_failure_percentage: Option<Quantity>,
-    /// `ResultSelector`.
-    pub result_selector: Option<Template>,
-    /// `ResultPath`.
-    pub result_path: ResultPath,
-    /// `Assign`.
-    pub assign: Option<Template>,
-    /// `OutputPath`.
-    pub output: Selection,
-    /// `Retry`.
-    pub retriers: Vec<Retrier>,
-    /// `Catch`.
-    pub catchers: Vec<Catcher>,
-    /// `Next` or `End`.
-    pub next: Transition,
 }
 
 /// What each iteration gets instead of its item.
@@ -64,7 +50,6 @@ impl Map {
     ) -> Option<Map> {
         let processor = processor(fields, parser, depth);
         let diagnostics = &mut parser.diagnostics;
-        let input = fields.selection("InputPath", diagnostics);
         let items_path = fields.path("ItemsPath", diagnostics);
         let selector = fields.template("ItemSelector", diagnostics);
         let parameters = fields.template("Parameters", diagnostics);
@@ -87,33 +72,20 @@ impl Map {
         );
         label(fields, parser);
         let diagnostics = &mut parser.diagnostics;
-        let result_selector = fields.template("ResultSelector", diagnostics);
-        let result_path = fields.result_path(diagnostics);
-        let assign = fields.assign(diagnostics);
-        let output = fields.selection("OutputPath", diagnostics);
-        let retriers = retriers(fields, diagnostics);
-        let catchers = catchers(fields, names, diagnostics);
         for field in ["ItemReader", "ItemBatcher", "ResultWriter"] {
             if fields.take(field).is_some() {
                 refuse_distributed(fields.at(field), diagnostics);
             }
         }
-        let next = names.transition(fields, diagnostics)?;
+        let work = Work::parse(fields, names, diagnostics)?;
         Some(Map {
-            input,
+            work,
             items_path,
             item_selector,
             processor: processor?,
             max_concurrency,
             tolerated_failure_count,
             tolerated_failure_percentage,
-            result_selector,
-            result_path,
-            assign,
-            output,
-            retriers,
-            catchers,
-            next,
         })
     }
 }

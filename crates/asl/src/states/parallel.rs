@@ -1,35 +1,21 @@
 //! Parallel: runs branches side by side on one input; the result is the array of their outputs.
 
-use crate::fields::{Fields, ResultPath};
+use crate::fields::Fields;
 use crate::json::Json;
-use crate::machine::{ContainerId, Selection, Transition};
+use crate::machine::ContainerId;
 use crate::parse::{Names, Parser};
-use crate::retry::{Catcher, Retrier, catchers, retriers};
+use crate::states::work::Work;
 use crate::template::Template;
 
 /// A Parallel state.
 #[derive(Debug)]
 pub struct Parallel {
-    /// `InputPath`.
-    pub input: Selection,
+    /// What it shares with the other states that work.
+    pub work: Work,
     /// `Parameters`.
     pub parameters: Option<Template>,
     /// `Branches`, in order.
     pub branches: Vec<ContainerId>,
-    /// `ResultSelector`.
-    pub result_selector: Option<Template>,
-    /// `ResultPath`.
-    pub result_path: ResultPath,
-    /// `Assign`.
-    pub assign: Option<Template>,
-    /// `OutputPath`.
-    pub output: Selection,
-    /// `Retry`.
-    pub retriers: Vec<Retrier>,
-    /// `Catch`.
-    pub catchers: Vec<Catcher>,
-    /// `Next` or `End`.
-    pub next: Transition,
 }
 
 impl Parallel {
@@ -50,27 +36,9 @@ impl Parallel {
             .filter_map(|(index, entry)| branch(entry, format!("{at}[{index}]"), parser, depth))
             .collect();
         let diagnostics = &mut parser.diagnostics;
-        let input = fields.selection("InputPath", diagnostics);
         let parameters = fields.template("Parameters", diagnostics);
-        let result_selector = fields.template("ResultSelector", diagnostics);
-        let result_path = fields.result_path(diagnostics);
-        let assign = fields.assign(diagnostics);
-        let output = fields.selection("OutputPath", diagnostics);
-        let retriers = retriers(fields, diagnostics);
-        let catchers = catchers(fields, names, diagnostics);
-        let next = names.transition(fields, diagnostics)?;
-        Some(Parallel {
-            input,
-            parameters,
-            branches,
-            result_selector,
-            result_path,
-            assign,
-            output,
-            retriers,
-            catchers,
-            next,
-        })
+        let work = Work::parse(fields, names, diagnostics)?;
+        Some(Parallel { work, parameters, branches })
     }
 }
 

@@ -5,19 +5,19 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
-use crate::fields::{Fields, ResultPath, SECONDS_MAX};
-use crate::machine::{Quantity, Selection, Transition};
+use crate::fields::{Fields, SECONDS_MAX};
+use crate::machine::Quantity;
 use crate::parse::{MachineType, Names};
-use crate::retry::{Catcher, Retrier, catchers, retriers};
+use crate::states::work::Work;
 use crate::template::Template;
 
 /// A Task state.
 #[derive(Debug)]
 pub struct Task {
+    /// What it shares with the other states that work.
+    pub work: Work,
     /// `Resource`.
     pub resource: Resource,
-    /// `InputPath`.
-    pub input: Selection,
     /// `Parameters`.
     pub parameters: Option<Template>,
     /// `Credentials`.
@@ -26,20 +26,6 @@ pub struct Task {
     pub timeout: Option<Quantity>,
     /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
     pub heartbeat: Option<Quantity>,
-    /// `ResultSelector`.
-    pub result_selector: Option<Template>,
-    /// `ResultPath`.
-    pub result_path: ResultPath,
-    /// `Assign`.
-    pub assign: Option<Template>,
-    /// `OutputPath`.
-    pub output: Selection,
-    /// `Retry`.
-    pub retriers: Vec<Retrier>,
-    /// `Catch`.
-    pub catchers: Vec<Catcher>,
-    /// `Next` or `End`.
-    pub next: Transition,
 }
 
 /// Who does the work (asl-facts 17.1).
@@ -157,7 +143,6 @@ impl Task {
         diagnostics: &mut Diagnostics,
     ) -> Option<Task> {
         let resource = resource(fields, machine_type, diagnostics);
-        let input = fields.selection("InputPath", diagnostics);
         let parameters = fields.template("Parameters", diagnostics);
         let credentials = credentials(fields, diagnostics);
         let timeout = fields.quantity("TimeoutSeconds", "TimeoutSecondsPath", 1..=SECONDS_MAX, diagnostics);
@@ -168,28 +153,8 @@ impl Task {
         {
             diagnostics.schema(fields.at("HeartbeatSeconds"), "Value should be less than 'TimeoutSeconds'");
         }
-        let result_selector = fields.template("ResultSelector", diagnostics);
-        let result_path = fields.result_path(diagnostics);
-        let assign = fields.assign(diagnostics);
-        let output = fields.selection("OutputPath", diagnostics);
-        let retriers = retriers(fields, diagnostics);
-        let catchers = catchers(fields, names, diagnostics);
-        let next = names.transition(fields, diagnostics)?;
-        Some(Task {
-            resource: resource?,
-            input,
-            parameters,
-            credentials,
-            timeout,
-            heartbeat,
-            result_selector,
-            result_path,
-            assign,
-            output,
-            retriers,
-            catchers,
-            next,
-        })
+        let work = Work::parse(fields, names, diagnostics)?;
+        Some(Task { work, resource: resource?, parameters, credentials, timeout, heartbeat })
     }
 }
 

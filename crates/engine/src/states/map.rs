@@ -13,7 +13,7 @@ use crate::payload::PayloadId;
 use crate::step::{Data, Site, Step};
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Result<Outcome, Raised> {
-    let input = step.select(site, &state.input, Data::Named(site.input))?;
+    let input = step.select(site, &state.work.input, Data::Named(site.input))?;
     let concurrency =
         step.count(site, state.max_concurrency.as_ref(), &input, "MaxConcurrencyPath", "integer")?;
     step.count(site, state.tolerated_failure_count.as_ref(), &input, "ToleratedFailureCountPath", "integer")?;
@@ -118,12 +118,5 @@ fn complete<'a>(
     step.join(site, last, HistoryKind::MapStateSucceeded);
     let texts: Vec<_> = results.into_iter().map(|id| step.text(id)).collect();
     let result = step.array_of(texts);
-    let shaped = match &state.result_selector {
-        Some(selector) => step.template(site, selector, &result)?,
-        None => result,
-    };
-    let assigned = step.assignments(site, state.assign.as_ref(), &shaped)?;
-    let merged = step.merge(site, &state.result_path, shaped)?;
-    let output = step.select(site, &state.output, merged)?;
-    Ok(Outcome::Exit { output, next: state.next, assigned })
+    step.finish_work(site, &state.work, result)
 }

@@ -12,7 +12,7 @@ use crate::payload::PayloadId;
 use crate::step::{Data, Site, Step};
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Parallel) -> Result<Outcome, Raised> {
-    let mut data = step.select(site, &state.input, Data::Named(site.input))?;
+    let mut data = step.select(site, &state.work.input, Data::Named(site.input))?;
     if let Some(parameters) = &state.parameters {
         data = step.template(site, parameters, &data)?;
     }
@@ -46,12 +46,5 @@ pub(crate) fn branch_done<'a>(
     step.join(site, last, HistoryKind::ParallelStateSucceeded);
     let texts: Vec<_> = results.into_iter().map(|id| step.text(id)).collect();
     let result = step.array_of(texts);
-    let shaped = match &state.result_selector {
-        Some(selector) => step.template(site, selector, &result)?,
-        None => result,
-    };
-    let assigned = step.assignments(site, state.assign.as_ref(), &shaped)?;
-    let merged = step.merge(site, &state.result_path, shaped)?;
-    let output = step.select(site, &state.output, merged)?;
-    Ok(Outcome::Exit { output, next: state.next, assigned })
+    step.finish_work(site, &state.work, result)
 }

@@ -14,12 +14,11 @@ use crate::failure::{Failure, Raised};
 use crate::flow::Outcome;
 use crate::history::{HistoryKind, TaskEvent};
 use crate::io::Extra;
-use crate::payload::PayloadId;
 use crate::step::{Data, Site, Step};
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -> Result<Outcome, Raised> {
     let id = TaskId::new(site.frame, step.number());
-    let mut data = step.select(site, &state.input, Data::Named(site.input))?;
+    let mut data = step.select(site, &state.work.input, Data::Named(site.input))?;
     let shown = Extra { task: waits_for_token(&state.resource).then_some(id), item: None };
     if let Some(parameters) = &state.parameters {
         data = step.template_with(site, parameters, &data, shown)?;
@@ -153,25 +152,8 @@ pub(crate) fn succeeded(step: &mut Step<'_>, id: TaskId, output: Arc<str>) {
     close(step, id);
     let result = step.name_text(output);
     record(step, site.frame, &state.resource, TaskEvent::Succeeded { output: result });
-    let outcome = finish(step, &site, state, result);
+    let outcome = step.finish_work(&site, &state.work, Data::Named(result));
     step.settle(&site, outcome);
-}
-
-fn finish<'a>(
-    step: &mut Step<'a>,
-    site: &Site<'a>,
-    state: &Task,
-    result: PayloadId,
-) -> Result<Outcome, Raised> {
-    let result = Data::Named(result);
-    let shaped = match &state.result_selector {
-        Some(selector) => step.template(site, selector, &result)?,
-        None => result,
-    };
-    let assigned = step.assignments(site, state.assign.as_ref(), &shaped)?;
-    let merged = step.merge(site, &state.result_path, shaped)?;
-    let output = step.select(site, &state.output, merged)?;
-    Ok(Outcome::Exit { output, next: state.next, assigned })
 }
 
 /// The task failed, as whoever worked on it says.
