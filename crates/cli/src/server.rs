@@ -118,8 +118,10 @@ impl Running {
     pub(crate) async fn shutdown(self, grace: Duration) {
         let Running { service, host, buckets, stop, serving } = self;
         let _already = stop.send(());
-        // Long polls end when the service stops, so both go down together.
-        let (_, _) = tokio::join!(serving, service.shutdown());
+        // The port first, which ends its long polls: what it still answers needs the service, and a task whose answer
+        // could not be written goes back to its queue.
+        let _ended = serving.await;
+        service.shutdown().await;
         host.shutdown(grace).await;
         buckets.close().await;
     }

@@ -62,6 +62,8 @@ pub(crate) struct Activities {
     place: Place,
     /// Known activities; a decision asks this map, which must not wait.
     known: Mutex<HashMap<String, Arc<Waiters>>>,
+    /// Held while an activity is made or deleted, so that the map and the catalogue change in the same order.
+    changing: tokio::sync::Mutex<()>,
 }
 
 /// The polls that wait at one activity.
@@ -72,7 +74,8 @@ struct Waiters {
 
 impl Activities {
     pub(crate) async fn open(catalogue: Arc<dyn Catalogue>, place: Place) -> Result<Self, Refusal> {
-        let activities = Activities { catalogue, place, known: Mutex::default() };
+        let activities =
+            Activities { catalogue, place, known: Mutex::default(), changing: tokio::sync::Mutex::default() };
         let mut after: Option<String> = None;
         loop {
             let (records, next) = activities.list(after.as_deref(), ROWS_PER_READ).await?;
@@ -156,9 +159,12 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         let Some((shared, execution, task)) = self.back.take() else { return };
-        tokio::spawn(async move {
-            let returned = shared.deliver(execution, Event::TaskReturned(task)).await;
-            if let Err(Failed::Refused(refusal)) = returned {
+        let returned = shared.clone();
+        shared.underway.spawn(async move {
+            // It may be over by now, or another may have it.
+            if let Err(Failed::Refused(refusal)) =
+                returned.deliver_patiently(execution, Event::TaskReturned(task)).await
+            {
                 tracing::warn!(%execution, %refusal, "a task that reached no worker waits for its timeout");
             }
         });
@@ -180,6 +186,7 @@ impl Service {
         let activities = &self.shared().activities;
         let arn = activities.place.activity(name);
         let record = ActivityRecord { arn, name: name.to_owned(), created_ms: now_ms(), encryption, tags };
+        let _changing = activities.changing.lock().await;
         if activities.put(&record, Expect::Absent).await? {
             activities.know(&record.arn);
             return Ok(record);
@@ -207,6 +214,7 @@ impl Service {
     pub async fn delete_activity(&self, arn: &str) -> Result<(), Refusal> {
         let parsed = StatesArn::parse(arn, &["activity"])?;
         let activities = &self.shared().activities;
+        let _changing = activities.changing.lock().await;
         activities.catalogue.delete(ACTIVITIES, parsed.parts[0], None).await?;
         activities.known.lock().unwrap_or_else(PoisonError::into_inner).remove(arn);
         Ok(())
@@ -242,6 +250,9 @@ impl Service {
         };
         let end = Instant::now() + POLL;
         loop {
+            if shared.has_stopped() {
+                return Ok(None);
+            }
             let offered = waiters.offered.notified();
             if let Some(delivery) = self.take(arn, worker.as_deref()).await? {
                 // There may be more than one: the next poll looks as well.
@@ -265,11 +276,13 @@ impl Service {
         let shared = self.shared().clone();
         let (queue, worker, arn) = (queue_of(arn), worker.map(Arc::from), arn.to_owned());
         let (sender, receiver) = oneshot::channel();
-        tokio::spawn(async move {
-            let taken = take_one(&shared, queue, worker, &sender).await;
-            if let Err(Ok(Some(unwanted))) = sender.send(taken) {
-                drop(unwanted);
-                shared.activities.offered(&arn);
+        let taking = shared.clone();
+        shared.underway.spawn(async move {
+            let taken = take_one(&taking, queue, worker, &sender).await;
+            let failed = taken.is_err();
+            // This poll may have been woken for the task that it leaves: another has to look in its place.
+            if sender.send(taken).is_err() || failed {
+                taking.activities.offered(&arn);
             }
         });
         receiver.await.map_err(|_| Refusal::Unavailable("the server is shutting down".into()))?
@@ -293,7 +306,10 @@ async fn take_one<T>(
         }
         match shared.deliver(execution, Event::TaskTaken { task, worker: worker.clone() }).await {
             Ok(answer) => {
-                let Some(view) = answer.task else { continue };
+                let Some(view) = answer.task else {
+                    tracing::error!(%execution, "a task was taken and has no input; it waits for its timeout");
+                    continue;
+                };
                 let token = shared.tokens.seal(execution, task);
                 let back = Some((shared.clone(), execution, task));
                 return Ok(Some(Delivery { token, input: view.input, back }));
@@ -305,5 +321,30 @@ async fn take_one<T>(
                 return Err(refusal);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    /// A poll was woken for a task and hung up before it had it. The task was visible again, and nobody was told: the
+    /// other polls found it when they looked by themselves, seconds later.
+    #[tokio::test]
+    async fn a_poll_that_gives_up_wakes_another() {
+        let service = testing::open().await;
+        let arn = service.create_activity("work", vec![], None).await.unwrap().arn;
+        let state = serde_json::json!({"Type": "Task", "Resource": arn, "End": true});
+        testing::start(&service, &testing::machine(&service, state).await).await;
+        let waiters = service.shared().activities.waiters(&arn).unwrap();
+        // The wakeup of the task itself.
+        waiters.offered.notified().await;
+        let mut take = Box::pin(service.take(&arn, None));
+        assert!(futures::poll!(&mut take).is_pending());
+        drop(take);
+        tokio::time::timeout(POLL, waiters.offered.notified()).await.expect("another poll is woken");
+        let delivery = service.take(&arn, None).await.unwrap();
+        assert!(delivery.is_some(), "the task is there for it");
     }
 }

@@ -9,16 +9,21 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use engine::{Event, Rejected, TimerId};
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use store::{ExecutionId, Shards, Timer};
 use tokio::sync::Notify;
 
 use crate::owner::Failed;
+use crate::refusal::Refusal;
 use crate::service::Shared;
 
 /// Due timers that are read at a time.
 const TIMERS_PER_READ: usize = 1024;
+/// Timers that are on their way to their owners: after a long stop everything is due at once, and each read goes over
+/// those that are on their way.
+const IN_FLIGHT_MAX: usize = 4096;
 /// The longest sleep: a clock of the machine that is set forward must not make timers late by more.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 /// The pause after a read that failed or gave only timers that are being worked on.
@@ -56,12 +61,22 @@ impl Alarm {
     }
 }
 
+/// A timer that was sent, and whether its row may be sent again when it is still there.
+type Landed = ((ExecutionId, Timer), bool);
+type InFlight = FuturesUnordered<BoxFuture<'static, Landed>>;
+
 /// Sends due timers until the service stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut sent: HashSet<(ExecutionId, Timer)> = HashSet::new();
-    let mut in_flight: FuturesUnordered<BoxFuture<'static, ((ExecutionId, Timer), bool)>> =
-        FuturesUnordered::new();
+    let mut in_flight = InFlight::new();
     loop {
+        if in_flight.len() >= IN_FLIGHT_MAX {
+            tokio::select! {
+                Some(landed) = in_flight.next() => land(&mut sent, &mut in_flight, landed),
+                () = shared.stopping() => return,
+            }
+            continue;
+        }
         let now = now_ms();
         // Until the read is done any new timer counts as earlier, or one could slip in between.
         shared.alarm.wakes_ms.store(i64::MAX, Ordering::SeqCst);
@@ -93,23 +108,25 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = shared.alarm.earlier.notified() => {}
-            Some((row, done)) = in_flight.next(), if !in_flight.is_empty() => {
-                if done {
-                    sent.remove(&row);
-                }
-                while let Some(Some((row, done))) = futures::FutureExt::now_or_never(in_flight.next()) {
-                    if done {
-                        sent.remove(&row);
-                    }
-                }
-            }
+            Some(landed) = in_flight.next() => land(&mut sent, &mut in_flight, landed),
             () = shared.stopping() => return,
         }
     }
 }
 
+/// Takes note of the timers that have come back, of which this is the first.
+fn land(sent: &mut HashSet<(ExecutionId, Timer)>, in_flight: &mut InFlight, first: Landed) {
+    let mut next = Some(first);
+    while let Some((row, done)) = next {
+        if done {
+            sent.remove(&row);
+        }
+        next = in_flight.next().now_or_never().flatten();
+    }
+}
+
 /// Sends one timer. `false`: its row is an orphan that nothing will ever consume; it stays marked as sent.
-fn fire(shared: Arc<Shared>, row: (ExecutionId, Timer)) -> BoxFuture<'static, ((ExecutionId, Timer), bool)> {
+fn fire(shared: Arc<Shared>, row: (ExecutionId, Timer)) -> BoxFuture<'static, Landed> {
     Box::pin(async move {
         let (id, timer) = row;
         let done = match shared.deliver_timer(id, timer, Event::Timer(TimerId(timer.id))).await {
@@ -122,6 +139,11 @@ fn fire(shared: Arc<Shared>, row: (ExecutionId, Timer)) -> BoxFuture<'static, ((
             Err(Failed::Absent) => {
                 tracing::error!(execution = %id, "a timer belongs to no execution");
                 false
+            }
+            // Its owner is busy; a warning for each timer would be a flood.
+            Err(Failed::Refused(Refusal::Throttled)) => {
+                tokio::time::sleep(PAUSE).await;
+                true
             }
             Err(failed) => {
                 tracing::warn!(execution = %id, ?failed, "a timer could not be delivered; it is tried again");

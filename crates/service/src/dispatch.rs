@@ -9,7 +9,7 @@ use asl::machine::{Body, Machine};
 use asl::states::task::{Pattern, Resource};
 use connect::{Call, Connector, Outcome};
 use engine::{Event, Execution, TaskId};
-use store::{ExecutionId, Shards};
+use store::{ExecutionId, OutboxRow, Shards};
 use tokio::sync::Semaphore;
 
 use crate::owner::{self, Failed};
@@ -18,8 +18,6 @@ use crate::service::Shared;
 
 /// Outbox rows that are read at a time.
 const ROWS_PER_READ: usize = 1024;
-/// The first and the longest pause before an outcome that could not be kept is offered again.
-const PAUSE_MS: (u64, u64) = (20, 2000);
 
 /// Who performs pushed tasks, and how many at a time.
 pub(crate) struct Dispatch {
@@ -50,7 +48,7 @@ pub(crate) fn call(
         idempotency_id: format!("{id}-{:x}", task.0),
         trace_header: execution.facts().trace_header.clone(),
     };
-    tokio::spawn(perform(shared.clone(), id, task, call));
+    shared.underway.spawn(perform(shared.clone(), id, task, call));
 }
 
 async fn perform(shared: Arc<Shared>, id: ExecutionId, task: TaskId, call: Call) {
@@ -71,19 +69,9 @@ async fn perform(shared: Arc<Shared>, id: ExecutionId, task: TaskId, call: Call)
             Event::TaskFailed { task, error: Some(error), cause: Some(cause) }
         }
     };
-    let mut pause_ms = PAUSE_MS.0;
-    loop {
-        match shared.deliver(id, event.clone()).await {
-            Err(Failed::Refused(Refusal::Throttled)) => {
-                tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
-                pause_ms = (pause_ms * 2).min(PAUSE_MS.1);
-            }
-            Err(Failed::Refused(refusal)) => {
-                return tracing::error!(execution = %id, %refusal, "the outcome of a task is lost; it will be pushed again");
-            }
-            // Kept; or the task was over before: timed out, or its execution stopped.
-            Ok(_) | Err(Failed::Rejected(_) | Failed::Absent | Failed::NameTaken) => return,
-        }
+    // Kept; or the task was over before: timed out, or its execution stopped.
+    if let Err(Failed::Refused(refusal)) = shared.deliver_patiently(id, event).await {
+        tracing::error!(execution = %id, %refusal, "the outcome of a task is lost; the next start pushes it again");
     }
 }
 
@@ -94,15 +82,21 @@ pub(crate) async fn reissue(shared: &Arc<Shared>) -> Result<(), Refusal> {
         let rows = shared.store.outbox(Shards::ALL, after, ROWS_PER_READ).await?;
         let Some((last, row)) = rows.last() else { return Ok(()) };
         after = Some((*last, row.id));
-        for (id, row) in rows {
-            reissue_one(shared, id, TaskId(row.id)).await?;
+        // The rows of an execution lie together: a Map with a thousand calls out is loaded once.
+        for rows in rows.chunk_by(|(one, _), (other, _)| one == other) {
+            reissue_rows(shared, rows).await?;
         }
     }
 }
 
-async fn reissue_one(shared: &Arc<Shared>, id: ExecutionId, task: TaskId) -> Result<(), Refusal> {
+async fn reissue_rows(shared: &Arc<Shared>, rows: &[(ExecutionId, OutboxRow)]) -> Result<(), Refusal> {
+    let Some(id) = rows.first().map(|(id, _)| *id) else { return Ok(()) };
     match owner::load(shared, id).await {
-        Ok(Some(live)) => call(shared, id, &live.execution, &live.machine, task),
+        Ok(Some(live)) => {
+            for (_, row) in rows {
+                call(shared, id, &live.execution, &live.machine, TaskId(row.id));
+            }
+        }
         Ok(None) => tracing::error!(execution = %id, "an outbox row belongs to no execution"),
         Err(Failed::Refused(refusal)) => return Err(refusal),
         Err(failed) => tracing::error!(execution = %id, ?failed, "an outbox row cannot be read"),

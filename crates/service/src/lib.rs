@@ -22,6 +22,8 @@ mod owner;
 mod refusal;
 mod service;
 mod task;
+#[cfg(test)]
+mod testing;
 mod token;
 
 pub use activity::{ActivityRecord, Delivery};

@@ -196,9 +196,9 @@ impl Machines {
         }
     }
 
-    /// Removes the row of a machine whose executions have ended.
-    pub(crate) async fn remove(&self, name: &str) -> Result<(), Refusal> {
-        match self.catalogue.delete(MACHINES, name, None).await? {
+    /// Removes the row of a machine whose executions have ended; another of the same name is left alone.
+    pub(crate) async fn remove(&self, name: &str, version: u64) -> Result<(), Refusal> {
+        match self.catalogue.delete(MACHINES, name, Some(version)).await? {
             DeleteOutcome::Deleted | DeleteOutcome::Absent | DeleteOutcome::Conflict { .. } => Ok(()),
         }
     }

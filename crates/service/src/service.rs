@@ -1,5 +1,6 @@
 //! The service itself: what the owners, the clock and the dispatch share, and the requests that they answer.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +10,14 @@ use asl::diagnostic::Diagnostic;
 use asl::machine::Machine;
 use connect::Connector;
 use engine::{Effect, Event, Execution, Limits, Moment, Start, Status, TaskId, Transition, World};
+use futures::FutureExt;
 use store::{
     Catalogue, Committer, Direction, ExecutionId, Expect, ListQuery, PutOutcome, SHARDS, Store, StoreError,
     Timer,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
 use crate::activity::Activities;
 use crate::arn::{Place, StatesArn, check_name};
@@ -31,6 +34,8 @@ use crate::token::{KEY_BYTES, Tokens};
 
 /// The catalogue's row of the key that seals task tokens.
 const TOKEN_KEY: (&str, &str) = ("secret", "task-token-key");
+/// The first and the longest pause before an event that found no room is sent again.
+const PAUSE_MS: (u64, u64) = (20, 2000);
 /// Executions that DeleteStateMachine stops at a time.
 const STOPS_PER_PAGE: usize = 100;
 
@@ -67,6 +72,9 @@ pub(crate) struct Shared {
     pub(crate) alarm: Alarm,
     pub(crate) dispatch: Dispatch,
     pub(crate) tokens: Tokens,
+    /// What a stop waits for before it closes the inboxes: tasks between their queue and a worker, and calls whose
+    /// outcome is on its way to an owner.
+    pub(crate) underway: TaskTracker,
     options: ServiceOptions,
     /// The owners' inboxes, by shard; taken away when the service stops.
     inboxes: std::sync::RwLock<Vec<mpsc::Sender<Job>>>,
@@ -138,6 +146,24 @@ impl Shared {
         self.send(execution, event, None, None).await
     }
 
+    /// Sends an event that nobody will send again: waits for room as long as it takes.
+    pub(crate) async fn deliver_patiently(
+        &self,
+        execution: ExecutionId,
+        event: Event,
+    ) -> Result<Answer, Failed> {
+        let mut pause_ms = PAUSE_MS.0;
+        loop {
+            match self.deliver(execution, event.clone()).await {
+                Err(Failed::Refused(Refusal::Throttled)) => {
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                    pause_ms = (pause_ms * 2).min(PAUSE_MS.1);
+                }
+                delivered => return delivered,
+            }
+        }
+    }
+
     pub(crate) async fn deliver_timer(
         &self,
         execution: ExecutionId,
@@ -171,12 +197,21 @@ impl Shared {
     /// A store that failed once is not trusted again: whoever runs the service ends the process.
     pub(crate) fn store_failed(&self, error: &StoreError) {
         if error.is_fatal() {
-            self.failure.send_if_modified(|failure| {
-                let first = failure.is_none();
-                failure.get_or_insert_with(|| error.to_string());
-                first
-            });
+            self.give_up(|| error.to_string());
         }
+    }
+
+    /// Tells whoever runs the service that it cannot go on; the first cause is the one that is told.
+    fn give_up(&self, cause: impl FnOnce() -> String) {
+        self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            failure.get_or_insert_with(cause);
+            first
+        });
+    }
+
+    pub(crate) fn has_stopped(&self) -> bool {
+        *self.stop.borrow()
     }
 
     /// Comes back when the service stops.
@@ -215,6 +250,7 @@ impl Service {
             alarm: Alarm::new(),
             dispatch: Dispatch::new(connector, options.calls_max),
             tokens,
+            underway: TaskTracker::new(),
             options,
             inboxes: std::sync::RwLock::new(inboxes),
             stop: watch::Sender::new(false),
@@ -222,10 +258,11 @@ impl Service {
         });
         let mut tasks = JoinSet::new();
         for receiver in receivers {
-            tasks.spawn(Owner::new(shared.clone(), committer.clone()).run(receiver));
+            let owner = Owner::new(shared.clone(), committer.clone()).run(receiver);
+            tasks.spawn(guarded(shared.clone(), "the owner of a shard", owner));
         }
         dispatch::reissue(&shared).await?;
-        tasks.spawn(clock::run(shared.clone()));
+        tasks.spawn(guarded(shared.clone(), "the clock", clock::run(shared.clone())));
         let service = Service { shared, tasks: Arc::new(tokio::sync::Mutex::new(tasks)) };
         service.finish_deletions().await?;
         Ok(service)
@@ -236,7 +273,7 @@ impl Service {
         &self.shared.options.place
     }
 
-    /// Comes back with the cause when the store has failed: nothing more can be written.
+    /// Comes back with the cause when the service cannot go on: its store has failed, or a part of it broke.
     pub async fn failed(&self) -> String {
         let mut failure = self.shared.failure.subscribe();
         match failure.wait_for(Option::is_some).await {
@@ -245,9 +282,12 @@ impl Service {
         }
     }
 
-    /// Stops: takes no more requests, lets every step in flight land. What is unfinished goes on at the next start.
+    /// Stops: ends polls and calls, lets what is on its way arrive and every step in flight land. What is unfinished
+    /// goes on at the next start.
     pub async fn shutdown(&self) {
         self.shared.stop.send_replace(true);
+        self.shared.underway.close();
+        self.shared.underway.wait().await;
         self.shared.inboxes.write().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
         let mut tasks = self.tasks.lock().await;
         while tasks.join_next().await.is_some() {}
@@ -287,7 +327,8 @@ impl Service {
         self.shared.machines.definition(hash).await
     }
 
-    /// The variables that each state of a definition reads, by the definition's hash.
+    /// The variables that each state of a definition reads, by the definition's hash. A definition that an older
+    /// release took and this one refuses can still be described, without them.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -295,7 +336,11 @@ impl Service {
         &self,
         hash: &str,
     ) -> Result<BTreeMap<Arc<str>, BTreeSet<Arc<str>>>, Refusal> {
-        Ok(asl::references(&*self.shared.machines.compiled(hash).await?))
+        match self.shared.machines.compiled(hash).await {
+            Ok(machine) => Ok(asl::references(&machine)),
+            Err(Refusal::InvalidDefinition(_)) => Ok(BTreeMap::new()),
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// DeleteStateMachine: its executions are stopped, then it is gone. An absent machine is deleted already.
@@ -328,12 +373,19 @@ impl Service {
                 limit: STOPS_PER_PAGE,
             };
             let page = self.page(running).await?;
+            // Asked after the page: while the machine is there and on its way out, no other of its name has executions.
+            let version = match self.shared.machines.record(&record.arn).await {
+                Ok((there, version)) if there.deleting => version,
+                Ok(_) | Err(Refusal::StateMachineDoesNotExist(_)) => return Ok(()),
+                Err(other) => return Err(other),
+            };
             if page.executions.is_empty() {
-                return self.shared.machines.remove(&record.name).await;
+                return self.shared.machines.remove(&record.name, version).await;
             }
             for execution in page.executions {
                 match self.stop_execution(&execution.arn, None, None).await {
-                    Ok(_) | Err(Refusal::ExecutionDoesNotExist(_) | Refusal::Throttled) => {}
+                    Ok(_) | Err(Refusal::ExecutionDoesNotExist(_)) => {}
+                    Err(Refusal::Throttled) => tokio::time::sleep(Duration::from_millis(PAUSE_MS.0)).await,
                     Err(other) => return Err(other),
                 }
             }
@@ -521,6 +573,13 @@ impl Service {
 /// How long a long poll lasts (asl-facts 6).
 pub(crate) const POLL: Duration = Duration::from_secs(60);
 
+/// Runs a part that the service cannot do without: when it panics, its executions have nobody, so the service ends.
+async fn guarded(shared: Arc<Shared>, part: &'static str, work: impl Future<Output = ()>) {
+    if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+        shared.give_up(|| format!("{part} broke"));
+    }
+}
+
 fn execution_id(arn: &str) -> Result<ExecutionId, Refusal> {
     StatesArn::parse(arn, &["execution"])?;
     Ok(ExecutionId::of(arn))
@@ -544,5 +603,37 @@ async fn token_key(catalogue: &dyn Catalogue) -> Result<[u8; KEY_BYTES], Refusal
         if let PutOutcome::Stored { .. } = put {
             return Ok(fresh);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    /// Two deletions of one machine ran side by side. The slower one went on when a new machine of that name was there
+    /// already, stopped its executions and removed it.
+    #[tokio::test]
+    async fn a_deletion_leaves_the_next_machine_of_that_name_alone() {
+        let service = testing::open().await;
+        let wait = serde_json::json!({"Type": "Wait", "Seconds": 3600, "End": true});
+        let arn = testing::machine(&service, wait.clone()).await;
+        let slower = service.shared.machines.mark_deleting(&arn).await.unwrap().unwrap();
+        service.finish_deletion(&slower).await.unwrap();
+        assert_eq!(testing::machine(&service, wait).await, arn);
+        let execution = testing::start(&service, &arn).await;
+
+        service.finish_deletion(&slower).await.unwrap();
+        assert!(!service.describe_machine(&arn).await.unwrap().deleting);
+        let described = service.describe_execution(&execution).await.unwrap();
+        assert_eq!(described.record.status, Status::Running);
+    }
+
+    /// A part that broke took its executions with it and nobody heard.
+    #[tokio::test]
+    async fn a_part_that_breaks_is_told() {
+        let service = testing::open().await;
+        guarded(service.shared.clone(), "a part", async { panic!("on purpose") }).await;
+        assert_eq!(service.failed().await, "a part broke");
     }
 }
