@@ -6,7 +6,7 @@ use store::{Store, StoreError};
 
 use crate::Verdict;
 use crate::mount::Mount;
-use crate::workload::{self, Acknowledged, block_on, open};
+use crate::workload::{self, Acknowledged, block_on, open, open_after_failure};
 
 /// Room for the engine to go on with after the disk has been found full.
 const ROOM_KILOBYTES: u64 = 512 << 10;
@@ -45,6 +45,7 @@ fn fill(kilobytes: u64) -> Verdict {
     let acknowledged = acknowledged.lock().unwrap();
     assert!(!acknowledged.is_empty(), "the disk was full before the first step");
     mount.resize(ROOM_KILOBYTES);
-    let steps = block_on(async { workload::verify(&open(&mount.folder()), &acknowledged).await });
+    let steps =
+        block_on(async { workload::verify(&open_after_failure(&mount.folder()), &acknowledged).await });
     Verdict::Held(format!("{steps} steps, then: {failure}"))
 }

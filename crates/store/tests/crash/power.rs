@@ -19,7 +19,7 @@ pub(crate) fn cut_loses_nothing() -> Verdict {
     for cut in 0..CUTS {
         // The first moments hit the making of the folder.
         let work = if cut == 0 { moments.between(5, 60) } else { moments.between(100, 900) };
-        let remains = match work_and_cut(Durability::Sync, work) {
+        let remains = match work_and_cut(Durability::Sync, |victim| victim.kill_after(work)) {
             Ok(remains) => remains,
             Err(reason) => return Verdict::Skipped(reason),
         };
@@ -32,12 +32,15 @@ pub(crate) fn cut_loses_nothing() -> Verdict {
 
 /// The negative control: without syncs the same cut must be seen to lose something.
 pub(crate) fn cut_without_sync_loses() -> Verdict {
-    let remains = match work_and_cut(Durability::None, Duration::from_millis(600)) {
+    let work = |victim: Victim| {
+        victim.wait_for_work();
+        victim.kill_after(Duration::from_millis(600))
+    };
+    let remains = match work_and_cut(Durability::None, work) {
         Ok(remains) => remains,
         Err(reason) => return Verdict::Skipped(reason),
     };
     let acknowledged: u64 = remains.acknowledged.values().sum();
-    assert!(acknowledged > 0, "the run was not long enough for a single step");
     let found: u64 = match EmbeddedStore::open(&remains.after.folder(), OpenOptions::default()) {
         Ok(store) => block_on(async { workload::versions(&store).await }).values().sum(),
         Err(error) => return Verdict::Held(format!("{acknowledged} acknowledged, then: {error}")),
@@ -54,12 +57,14 @@ struct Remains {
     _files: tempfile::TempDir,
 }
 
-fn work_and_cut(durability: Durability, work: Duration) -> Result<Remains, String> {
+fn work_and_cut(
+    durability: Durability,
+    work: impl FnOnce(Victim) -> Acknowledged,
+) -> Result<Remains, String> {
     let files = tempfile::tempdir().map_err(|error| error.to_string())?;
     let (image, copy) = (files.path().join("image"), files.path().join("copy"));
     let before = Mount::new_ext4(&image, MEGABYTES)?;
-    let victim = Victim::start(&before.folder(), durability, CHUNK_BYTES);
-    let acknowledged = victim.kill_after(work);
+    let acknowledged = work(Victim::start(&before.folder(), durability, CHUNK_BYTES));
     // The victim is gone, so the file stands still but for what the kernel writes back by itself, which takes
     // seconds to begin. The copy is what the disk holds at this moment.
     copy_sparse(&image, &copy)?;

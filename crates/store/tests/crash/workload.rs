@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ pub(crate) type Acknowledged = BTreeMap<u64, u64>;
 pub(crate) struct Victim {
     process: Child,
     reports: JoinHandle<Acknowledged>,
+    works: mpsc::Receiver<()>,
 }
 
 impl Victim {
@@ -42,8 +43,14 @@ impl Victim {
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = process.stdout.take().unwrap();
         // Read all the time, so that the victim never waits for the pipe.
-        let reports = thread::spawn(move || acknowledgements(output));
-        Self { process, reports }
+        let (works_now, works) = mpsc::channel();
+        let reports = thread::spawn(move || acknowledgements(output, &works_now));
+        Self { process, reports, works }
+    }
+
+    /// Waits for its first acknowledgement: how long a busy machine takes to get there is no matter of milliseconds.
+    pub(crate) fn wait_for_work(&self) {
+        self.works.recv().expect("the victim acknowledges something before it ends");
     }
 
     /// Lets it work for a while, kills it, and says what it had acknowledged.
@@ -56,12 +63,14 @@ impl Victim {
     }
 }
 
-fn acknowledgements(output: impl Read) -> Acknowledged {
+fn acknowledgements(output: impl Read, works: &mpsc::Sender<()>) -> Acknowledged {
     let mut acknowledged = Acknowledged::new();
     for line in BufReader::new(output).lines() {
         let line = line.unwrap();
         let (execution, version) = line.split_once(' ').unwrap();
         acknowledged.insert(execution.parse().unwrap(), version.parse().unwrap());
+        // Most do not want to know.
+        let _ = works.send(());
     }
     acknowledged
 }
@@ -239,6 +248,18 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// Opens the store of a folder, synced.
 pub(crate) fn open(folder: &Path) -> EmbeddedStore {
     EmbeddedStore::open(folder, OpenOptions::default()).unwrap()
+}
+
+/// Opens a store that has failed in this process. Its writing thread is not waited for when it is dropped, because it may
+/// hang in the engine; usually it lets go of the folder a moment later.
+pub(crate) fn open_after_failure(folder: &Path) -> EmbeddedStore {
+    for _ in 0..600 {
+        match EmbeddedStore::open(folder, OpenOptions::default()) {
+            Err(StoreError::Locked(_)) => thread::sleep(Duration::from_millis(100)),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the failed store does not let go of {}", folder.display());
 }
 
 /// Times to kill at, different in each run: crashes are where nobody looked. The seed is printed.
