@@ -61,6 +61,7 @@ pub fn apply(
         Event::Start(start) => step.start(*start),
         Event::Timer(id) => timer(&mut step, id),
         Event::TaskTaken { task, worker } => states::task::taken(&mut step, task, worker),
+        Event::TaskDelivered(task) => states::task::delivered(&mut step, task),
         Event::TaskReturned(task) => states::task::returned(&mut step, task),
         Event::TaskSubmitted { task, output } => states::task::submitted(&mut step, task, output),
         Event::TaskSucceeded { task, output } => states::task::succeeded(&mut step, task, output),
@@ -90,7 +91,7 @@ fn check(execution: &Execution, event: &Event) -> Result<(), Rejected> {
         Event::Timer(id) if execution.has_timer(*id) => Ok(()),
         Event::Timer(_) => Err(Rejected::TimerCleared),
         Event::TaskTaken { task, .. } => want(stage(task)?.is_queued()),
-        Event::TaskReturned(task) => want(stage(task)? == Stage::Taken),
+        Event::TaskDelivered(task) | Event::TaskReturned(task) => want(stage(task)? == Stage::Taken),
         Event::TaskSubmitted { task, .. } => want(stage(task)? == Stage::Calling),
         Event::TaskSucceeded { task, .. } | Event::TaskFailed { task, .. } | Event::Heartbeat(task) => {
             stage(task).map(|_| ())

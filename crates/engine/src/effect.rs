@@ -18,7 +18,7 @@ pub enum Effect {
         /// The activity's ARN.
         activity: Arc<str>,
     },
-    /// Take it out again: it was handed out, or its state is over.
+    /// Take it out again: a worker has it, or its state is over.
     Withdraw {
         /// Which task.
         task: TaskId,

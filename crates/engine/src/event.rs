@@ -18,7 +18,9 @@ pub enum Event {
         /// What the worker calls itself.
         worker: Option<Arc<str>>,
     },
-    /// The task never reached the worker: it goes back to the queue.
+    /// The task reached the worker: the queue can forget it.
+    TaskDelivered(TaskId),
+    /// The task never reached the worker: it waits for another.
     TaskReturned(TaskId),
     /// A call for a task that waits for its token was answered.
     TaskSubmitted {

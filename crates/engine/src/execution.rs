@@ -263,8 +263,11 @@ pub(crate) struct TaskRun {
 pub(crate) enum Stage {
     /// In an activity's queue.
     Offered,
-    /// With a worker.
+    /// On its way to a worker: the queue still has it, hidden, until it is known to have arrived. If the server dies
+    /// meanwhile, it is visible again.
     Taken,
+    /// With a worker.
+    Held,
     /// Being pushed: its outbox row is there.
     Calling,
     /// The call was answered; somebody holds the token.
@@ -275,9 +278,9 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    /// Whether the task waits in an activity's queue.
+    /// Whether an activity's queue has the task.
     pub(crate) fn is_queued(self) -> bool {
-        matches!(self, Stage::Offered | Stage::Returned)
+        matches!(self, Stage::Offered | Stage::Taken | Stage::Returned)
     }
 }
 

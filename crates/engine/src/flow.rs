@@ -288,11 +288,11 @@ impl<'a> Step<'a> {
     pub(crate) fn take_back(&mut self, site: &Site<'a>, run: &TaskRun) {
         let Body::Task(task) = &site.state.body else { return };
         match run.stage {
-            Stage::Offered | Stage::Returned => {
+            Stage::Offered | Stage::Taken | Stage::Returned => {
                 self.effect(Effect::Withdraw { task: run.id, activity: task.resource.arn().clone() })
             }
             Stage::Calling => self.effect(Effect::Settle(run.id)),
-            Stage::Taken | Stage::Submitted => {}
+            Stage::Held | Stage::Submitted => {}
         }
     }
 

@@ -28,6 +28,9 @@ const ACTIVITIES: &str = "activity";
 const POLLERS_MAX: usize = 1000;
 /// How long a task that a poll has taken stays invisible to others; its owner commits far sooner.
 const LEASE_MS: i64 = 30_000;
+/// When the queue forgets a task after its answer was written. A task that is done by then costs no step of its own
+/// for that; one that is not is offered again if the server dies before, with the same token.
+const CONFIRM: Duration = Duration::from_secs(1);
 /// How often a poll looks by itself: wakeups are hints, looking is the truth.
 const LOOK: Duration = Duration::from_secs(5);
 /// Activities read at a time at start.
@@ -140,34 +143,69 @@ impl Activities {
     }
 }
 
-/// A task on its way to a worker. Dropped before [`delivered`](Self::delivered), it goes back into its queue.
+/// A task on its way to a worker. Dropped before [`delivered`](Self::delivered), it is visible in its queue again; so it
+/// is if the server dies.
 pub struct Delivery {
     /// What completes the task.
     pub token: String,
     /// Its input.
     pub input: Arc<str>,
-    back: Option<(Arc<Shared>, ExecutionId, TaskId)>,
+    taken: Option<Taken>,
+}
+
+/// A task that a poll has taken out of sight.
+struct Taken {
+    shared: Arc<Shared>,
+    arn: String,
+    execution: ExecutionId,
+    task: TaskId,
+}
+
+impl Taken {
+    /// The worker has it.
+    async fn confirm(self) {
+        let Taken { shared, execution, task, .. } = self;
+        tokio::select! {
+            () = tokio::time::sleep(CONFIRM) => {}
+            () = shared.stopping() => {}
+        }
+        // It may be over by now.
+        let confirmed = shared.deliver_patiently(execution, Event::TaskDelivered(task)).await;
+        if let Err(Failed::Refused(refusal)) = confirmed {
+            tracing::warn!(%execution, %refusal, "a task that a worker has may be offered again");
+        }
+    }
+
+    /// Nobody has it.
+    async fn give_back(self) {
+        let Taken { shared, arn, execution, task } = self;
+        let returned = shared.deliver_patiently(execution, Event::TaskReturned(task)).await;
+        if let Err(Failed::Refused(refusal)) = returned {
+            tracing::warn!(%execution, %refusal, "a task that reached no worker is hidden until its lease ends");
+            return;
+        }
+        if let Err(error) = shared.store.release(queue_of(&arn), execution, task.0).await {
+            tracing::warn!(%execution, %error, "a task that reached no worker is hidden until its lease ends");
+        }
+        shared.activities.offered(&arn);
+    }
 }
 
 impl Delivery {
     /// The answer was written: the task is the worker's.
     pub fn delivered(mut self) {
-        self.back = None;
+        if let Some(taken) = self.taken.take() {
+            let underway = taken.shared.clone();
+            underway.underway.spawn(taken.confirm());
+        }
     }
 }
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        let Some((shared, execution, task)) = self.back.take() else { return };
-        let returned = shared.clone();
-        shared.underway.spawn(async move {
-            // It may be over by now, or another may have it.
-            if let Err(Failed::Refused(refusal)) =
-                returned.deliver_patiently(execution, Event::TaskReturned(task)).await
-            {
-                tracing::warn!(%execution, %refusal, "a task that reached no worker waits for its timeout");
-            }
-        });
+        let Some(taken) = self.taken.take() else { return };
+        let underway = taken.shared.clone();
+        underway.underway.spawn(taken.give_back());
     }
 }
 
@@ -274,11 +312,11 @@ impl Service {
     /// then it goes back.
     async fn take(&self, arn: &str, worker: Option<&str>) -> Result<Option<Delivery>, Refusal> {
         let shared = self.shared().clone();
-        let (queue, worker, arn) = (queue_of(arn), worker.map(Arc::from), arn.to_owned());
+        let (worker, arn) = (worker.map(Arc::from), arn.to_owned());
         let (sender, receiver) = oneshot::channel();
         let taking = shared.clone();
         shared.underway.spawn(async move {
-            let taken = take_one(&taking, queue, worker, &sender).await;
+            let taken = take_one(&taking, &arn, worker, &sender).await;
             let failed = taken.is_err();
             // This poll may have been woken for the task that it leaves: another has to look in its place.
             if sender.send(taken).is_err() || failed {
@@ -291,10 +329,11 @@ impl Service {
 
 async fn take_one<T>(
     shared: &Arc<Shared>,
-    queue: QueueId,
+    arn: &str,
     worker: Option<Arc<str>>,
     poll: &oneshot::Sender<T>,
 ) -> Result<Option<Delivery>, Refusal> {
+    let queue = queue_of(arn);
     loop {
         let now = now_ms();
         let rows = shared.store.take_tasks(queue, now, now + LEASE_MS, 1).await?;
@@ -311,8 +350,8 @@ async fn take_one<T>(
                     continue;
                 };
                 let token = shared.tokens.seal(execution, task);
-                let back = Some((shared.clone(), execution, task));
-                return Ok(Some(Delivery { token, input: view.input, back }));
+                let taken = Taken { shared: shared.clone(), arn: arn.to_owned(), execution, task };
+                return Ok(Some(Delivery { token, input: view.input, taken: Some(taken) }));
             }
             // The task was withdrawn after its row was read.
             Err(Failed::Rejected(_) | Failed::Absent | Failed::NameTaken) => {}

@@ -278,6 +278,24 @@ async fn a_crash_loses_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_crash_before_the_answer_is_written_gives_the_task_to_the_next_poll() {
+    let mut world = World::new().await;
+    world.service.create_activity("work", vec![], None).await.unwrap();
+    let machine = world.machine("m", activity_machine()).await;
+    let arn = world.start(&machine, "e", "{}").await;
+    let unwritten = world.service.get_activity_task(ACTIVITY, None).await.unwrap().unwrap();
+    let token = unwritten.token.clone();
+    // The server dies with the answer in its hands: nothing of it runs any more.
+    std::mem::forget(unwritten);
+    world.crash().await;
+    let delivery = world.service.get_activity_task(ACTIVITY, None).await.unwrap().unwrap();
+    assert_eq!(delivery.token, token, "it is the same attempt");
+    delivery.delivered();
+    world.service.send_task_success(&token, "{}".into()).await.unwrap();
+    assert_eq!(world.ended(&arn).await.record.status, Status::Succeeded);
+}
+
+#[tokio::test]
 async fn a_silent_worker_is_replaced_after_its_heartbeat() {
     let world = World::new().await;
     world.service.create_activity("work", vec![], None).await.unwrap();

@@ -1,8 +1,8 @@
 //! Who has taken which queue entry: visibility leases, in memory.
 //!
-//! A lease only keeps an entry from being handed out twice while its worker is on the way; the step that
-//! deletes the entry is what counts, and the store refuses the second one. So leases need no disk: after a
-//! restart every worker's connection is gone, and every entry is visible again.
+//! A lease keeps an entry from being handed out twice while its worker is on the way; the step that deletes the
+//! entry says that it arrived. Leases need no disk: after a restart every worker's connection is gone, and every
+//! entry that is still there is visible again.
 //!
 //! It also remembers where the first entry of each queue can be. Taken entries leave tombstones at the head of
 //! the queue, and a poll that began at the very front would walk over all of them each time.
@@ -91,8 +91,8 @@ impl TaskLeases {
         for change in changes {
             match *change {
                 TaskChange::Put { execution, entry } => {
+                    // A lease stays: the entry may have been taken between the write and this word of it.
                     let leases = queues.entry(entry.key.queue).or_default();
-                    leases.leased_until_ms.remove(&(execution, entry.key.task));
                     let key = rows::queue_key(execution, entry);
                     if key < leases.first {
                         leases.first = key;

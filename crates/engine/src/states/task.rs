@@ -103,23 +103,38 @@ fn run_of(step: &Step<'_>, id: TaskId) -> Option<TaskRun> {
 /// A worker takes the task of an activity. However often an answer with it is lost, the history tells its start once.
 pub(crate) fn taken(step: &mut Step<'_>, id: TaskId, worker: Option<Arc<str>>) {
     let (Some(mut run), Some((site, state))) = (run_of(step, id), at(step, id)) else { return };
-    step.effect(Effect::Withdraw { task: id, activity: state.resource.arn().clone() });
     if run.stage == Stage::Offered {
         record(step, site.frame, &state.resource, TaskEvent::Started { worker });
     }
+    clear(step, run.timeout.take());
+    clear(step, run.heartbeat.take());
     run.stage = Stage::Taken;
     start_clocks(step, site.frame, &state.resource, &mut run);
     step.set_phase(site.frame, Phase::Task(run));
 }
 
+/// The answer with the task reached its worker.
+pub(crate) fn delivered(step: &mut Step<'_>, id: TaskId) {
+    let (Some(mut run), Some((site, state))) = (run_of(step, id), at(step, id)) else { return };
+    hold(step, &mut run, state);
+    step.set_phase(site.frame, Phase::Task(run));
+}
+
+/// The queue forgets a task that is with its worker.
+fn hold(step: &mut Step<'_>, run: &mut TaskRun, state: &Task) {
+    if run.stage == Stage::Taken {
+        run.stage = Stage::Held;
+        step.effect(Effect::Withdraw { task: run.id, activity: state.resource.arn().clone() });
+    }
+}
+
 /// The answer with the task never reached its worker: the task waits for another, its clocks stopped.
 pub(crate) fn returned(step: &mut Step<'_>, id: TaskId) {
-    let (Some(mut run), Some((site, state))) = (run_of(step, id), at(step, id)) else { return };
+    let Some(mut run) = run_of(step, id) else { return };
     clear(step, run.timeout.take());
     clear(step, run.heartbeat.take());
     run.stage = Stage::Returned;
-    step.effect(Effect::Offer { task: id, activity: state.resource.arn().clone() });
-    step.set_phase(site.frame, Phase::Task(run));
+    step.set_phase(id.frame(), Phase::Task(run));
 }
 
 /// A call was answered; the task now waits for whoever holds its token.
@@ -134,13 +149,14 @@ pub(crate) fn submitted(step: &mut Step<'_>, id: TaskId, output: Arc<str>) {
 
 /// The heartbeat's clock starts anew; no event tells of it.
 pub(crate) fn heartbeat(step: &mut Step<'_>, id: TaskId) {
-    let Some(mut run) = run_of(step, id) else { return };
-    if run.heartbeat.is_none() {
-        return;
+    let (Some(mut run), Some((site, state))) = (run_of(step, id), at(step, id)) else { return };
+    // Who sends it has the task.
+    hold(step, &mut run, state);
+    if let Some(timer) = run.heartbeat.take() {
+        clear(step, Some(timer));
+        run.heartbeat = set_clock(step, site.frame, run.heartbeat_seconds);
     }
-    clear(step, run.heartbeat.take());
-    run.heartbeat = set_clock(step, id.frame(), run.heartbeat_seconds);
-    step.set_phase(id.frame(), Phase::Task(run));
+    step.set_phase(site.frame, Phase::Task(run));
 }
 
 /// The task is done: its result goes on through ResultSelector, ResultPath and OutputPath.

@@ -10,7 +10,7 @@
 //! {"event": "task_submitted", "task": "0.1", "output": {}}       this task, be it open or not
 //! {"event": "task_succeeded", "state": "Work", "nth": 1, "output_text": "[1, 2]"}
 //! {"event": "task_failed", "state": "Work", "error": "E", "cause": "C"}
-//! {"event": "task_returned"|"heartbeat", "state": "Work"}
+//! {"event": "task_delivered"|"task_returned"|"heartbeat", "state": "Work"}
 //! {"event": "stop", "error": "E", "cause": "C"}
 //! {"event": "start"}
 //! ```
@@ -140,6 +140,7 @@ impl Case {
                         let words = worker.as_ref().map(|worker| format!(" worker={worker}"));
                         (Event::TaskTaken { task, worker }, format!(" {name}{}", words.unwrap_or_default()))
                     }
+                    "task_delivered" => (Event::TaskDelivered(task), format!(" {name}")),
                     "task_returned" => (Event::TaskReturned(task), format!(" {name}")),
                     "heartbeat" => (Event::Heartbeat(task), format!(" {name}")),
                     "task_submitted" => {

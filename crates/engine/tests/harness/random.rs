@@ -78,6 +78,7 @@ fn event(run: &mut Run<'_>, dice: &mut Dice) -> Event {
         1 if dice.chance(20) => Event::Stop { error: text(dice), cause: text(dice) },
         1 if dice.chance(20) => start("{}".into()),
         2 => Event::Heartbeat(task(run, dice)),
+        3 if dice.chance(50) => Event::TaskDelivered(task(run, dice)),
         3 => Event::TaskReturned(task(run, dice)),
         4 => Event::TaskSubmitted { task: task(run, dice), output: value(dice).to_text().into() },
         5..=7 => Event::TaskTaken { task: task(run, dice), worker: text(dice) },
