@@ -1,4 +1,7 @@
-//! The only ways in which an execution changes. The journal keeps them; redoing them rebuilds the execution.
+//! What a step changed: the journal keeps it, and redoing it rebuilds the execution.
+//!
+//! Frames move in place while a step is decided, and each that moved is one change at its end (`step.rs`). Everything
+//! else is changed by the same `redo` that recovery uses.
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::payload::{Heap, Payload, PayloadId};
 
-/// One execution, whole. Only [`Change`](crate::Change)s mutate it.
+/// One execution, whole. [`apply`](crate::apply) moves it on; [`redo`](Execution::redo) rebuilds it.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Execution {
     /// The number of steps so far, which is its version in the store.
@@ -307,9 +307,7 @@ pub struct TaskView {
     pub state: StateId,
     /// The text of the effective input.
     pub input: Arc<str>,
-    /// Seconds that it may take, when the state says so.
-    pub timeout_seconds: Option<u64>,
-    /// Whether it waits in an activity's queue.
+    /// Whether an activity's queue has it.
     pub offered: bool,
     /// Whether it is being pushed.
     pub calling: bool,
@@ -341,7 +339,6 @@ impl Execution {
             id,
             state: activation.state(),
             input: self.text(run.input)?,
-            timeout_seconds: run.timeout_seconds,
             offered: run.stage.is_queued(),
             calling: run.stage == Stage::Calling,
         })

@@ -4,10 +4,10 @@
 //!   (Machine, Execution, Event, Moment) ──apply──► Transition { changes, history, effects }
 //! ```
 //!
-//! [`apply`] reads nothing but its arguments. It mutates the execution only through [`Change`]s, which it applies as
-//! it makes them, so the live execution and one rebuilt from the journal are the same by construction: recovery is a
-//! checkpoint and a redo of changes, never a second decision. History is output for people and APIs; effects are what
-//! the caller performs once the changes are durable.
+//! [`apply`] reads nothing but its arguments. What a step changed comes out as [`Change`]s: recovery is a checkpoint and
+//! a redo of them, never a second decision. That the live execution and the rebuilt one are the same is checked on every
+//! case of the tests, at every cut. History is output for people and APIs; effects are what the caller performs once the
+//! changes are durable.
 //!
 //! The crate refuses to know where bytes are kept, what a socket is, what time it is, and how an activity or a
 //! function is reached.
