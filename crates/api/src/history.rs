@@ -89,6 +89,11 @@ impl<'a> Events<'a> {
                 with(&format!("{state:?}StateExited"), "stateExitedEventDetails", details)
             }
             K::StateAborted(state) => plain(&format!("{state:?}StateAborted")),
+            K::EvaluationFailed { failure, location, state } => {
+                let details =
+                    failed(failure).and_text("location", location.as_ref()).and("state", Part::Text(state));
+                with("EvaluationFailed", "evaluationFailedEventDetails", details)
+            }
             K::ParallelStateStarted => plain("ParallelStateStarted"),
             K::ParallelStateSucceeded => plain("ParallelStateSucceeded"),
             K::ParallelStateFailed => plain("ParallelStateFailed"),
@@ -374,6 +379,15 @@ mod tests {
                  "assignedVariables": {"x": "{\"a\": 1}"}, "assignedVariablesDetails": data}}),
         );
         check(HistoryKind::StateAborted(StateType::Wait), json!({"type": "WaitStateAborted"}));
+        for (location, details) in [
+            (Some("Output/a".into()), json!({"error": "E", "location": "Output/a", "state": "S"})),
+            (None, json!({"error": "E", "state": "S"})),
+        ] {
+            check(
+                HistoryKind::EvaluationFailed { failure: failure(), location, state: "S".into() },
+                json!({"type": "EvaluationFailed", "evaluationFailedEventDetails": details}),
+            );
+        }
     }
 
     #[test]

@@ -18,6 +18,10 @@ pub enum Code {
     MissingEndState,
     /// Two states of the machine share a name.
     DuplicateStateName,
+    /// An expression is not JSONata.
+    InvalidJsonata,
+    /// An expression is JSONata, and uses what state machines do not have.
+    UnsupportedJsonata,
 }
 
 impl Code {
@@ -29,6 +33,8 @@ impl Code {
             Code::MissingTransitionTarget => "MISSING_TRANSITION_TARGET",
             Code::MissingEndState => "MISSING_END_STATE",
             Code::DuplicateStateName => "DUPLICATE_STATE_NAME",
+            Code::InvalidJsonata => "INVALID_JSONATA_EXPRESSION",
+            Code::UnsupportedJsonata => "UNSUPPORTED_JSONATA_EXPRESSION",
         }
     }
 }

@@ -7,23 +7,63 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
 use crate::json::{Json, Object};
-use crate::machine::{Quantity, Selection};
+use crate::jsonata::{self, Expression, Jsonata, Sees};
+use crate::machine::{Output, Payload, Quantity, Selection};
 use crate::path::{Path, ReferencePath};
 use crate::template::Template;
 
 /// The largest number of seconds in any field (asl-facts 9.1).
 pub(crate) const SECONDS_MAX: u64 = 99_999_999;
 
+/// The query language that a state is written in, with what it takes to read it.
+#[derive(Clone, Copy)]
+pub(crate) enum Language<'a> {
+    JsonPath,
+    Jsonata(&'a dyn Jsonata),
+}
+
+impl Language<'_> {
+    /// The names of this language and of the other one.
+    fn names(self) -> [&'static str; 2] {
+        match self {
+            Language::JsonPath => ["JSONPath", "JSONata"],
+            Language::Jsonata(_) => ["JSONata", "JSONPath"],
+        }
+    }
+
+    pub(crate) fn is_jsonata(self) -> bool {
+        matches!(self, Language::Jsonata(_))
+    }
+}
+
 pub(crate) struct Fields<'a> {
     object: &'a Object,
     /// `/States/Name`, without a slash at the end; empty for the definition itself.
     location: String,
     known: Vec<&'static str>,
+    language: Language<'a>,
+    /// How much of `location` is the state's own: the rest is how expressions are blamed.
+    state_length: usize,
 }
 
 impl<'a> Fields<'a> {
     pub(crate) fn new(object: &'a Object, location: impl Into<String>) -> Self {
-        Fields { object, location: location.into(), known: Vec::new() }
+        let location = location.into();
+        let state_length = location.len();
+        Fields { object, location, known: Vec::new(), language: Language::JsonPath, state_length }
+    }
+
+    /// The fields of an object inside this one, of the same state.
+    pub(crate) fn inside(&self, object: &'a Object, location: impl Into<String>) -> Self {
+        Fields { language: self.language, state_length: self.state_length, ..Fields::new(object, location) }
+    }
+
+    pub(crate) fn speak(&mut self, language: Language<'a>) {
+        self.language = language;
+    }
+
+    pub(crate) fn language(&self) -> Language<'a> {
+        self.language
     }
 
     /// Where this object is, as diagnostics show it.
@@ -45,6 +85,11 @@ impl<'a> Fields<'a> {
         self.object.get(field)
     }
 
+    /// What the state's effective input is called.
+    pub(crate) fn parameters_field(&self) -> &'static str {
+        if self.language.is_jsonata() { "Arguments" } else { "Parameters" }
+    }
+
     /// Reports the fields that no accessor asked for.
     pub(crate) fn finish(self, diagnostics: &mut Diagnostics) {
         for name in self.object.keys() {
@@ -54,14 +99,10 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reports each of `names` that is there: they belong to the other one of the two query languages, which are given
-    /// as the one in use and the one that has the fields. The location is ours: no recording shows it.
-    pub(crate) fn refuse_language(
-        &mut self,
-        names: &[&'static str],
-        [used, other]: [&str; 2],
-        diagnostics: &mut Diagnostics,
-    ) {
+    /// Reports each of `names` that is there: they belong to the other one of the two query languages. The location is
+    /// ours: no recording shows it.
+    pub(crate) fn refuse_language(&mut self, names: &[&'static str], diagnostics: &mut Diagnostics) {
+        let [used, other] = self.language.names();
         for name in names {
             if self.take(name).is_some() {
                 let message = format!(
@@ -200,7 +241,20 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A payload template.
+    /// A payload template, in the language of the state.
+    pub(crate) fn payload(
+        &mut self,
+        field: &'static str,
+        sees: Sees,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Payload> {
+        match self.language {
+            Language::JsonPath => self.template(field, diagnostics).map(Payload::JsonPath),
+            Language::Jsonata(_) => self.query(field, sees, diagnostics).map(Payload::Jsonata),
+        }
+    }
+
+    /// A payload template in JSONPath.
     pub(crate) fn template(
         &mut self,
         field: &'static str,
@@ -218,20 +272,80 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A value with expressions in it.
+    pub(crate) fn query(
+        &mut self,
+        field: &'static str,
+        sees: Sees,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<jsonata::Template> {
+        let Language::Jsonata(jsonata) = self.language else { return None };
+        let value = self.take(field)?;
+        match jsonata::Template::compile(jsonata, value, &self.blamed(field), sees) {
+            Ok(template) => Some(template),
+            Err(misplaced) => {
+                for jsonata::Misplaced { below, refusal } in misplaced {
+                    diagnostics.push(refusal.code, format!("{}{below}", self.at(field)), refusal.message);
+                }
+                None
+            }
+        }
+    }
+
+    /// Whether a field holds an expression where a plain value could stand.
+    pub(crate) fn is_expression(&self, field: &str) -> bool {
+        let text = self.object.get(field).and_then(Json::as_str);
+        self.language.is_jsonata() && text.is_some_and(|text| jsonata::source(text).is_some())
+    }
+
+    /// A field that is one expression as a whole.
+    pub(crate) fn expression(
+        &mut self,
+        field: &'static str,
+        sees: Sees,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Expression> {
+        let Language::Jsonata(jsonata) = self.language else { return None };
+        let source = jsonata::source(self.take(field)?.as_str()?)?;
+        match Expression::compile(jsonata, source, &self.blamed(field), sees) {
+            Ok(expression) => Some(expression),
+            Err(refusal) => {
+                diagnostics.push(refusal.code, self.at(field), refusal.message);
+                None
+            }
+        }
+    }
+
+    /// Where a field is in its state, as a failed expression is blamed: `Choices[1]/Condition`.
+    fn blamed(&self, field: &str) -> String {
+        self.at(field)[self.state_length..].trim_start_matches('/').to_owned()
+    }
+
+    /// `OutputPath` or `Output`.
+    pub(crate) fn output(&mut self, sees: Sees, diagnostics: &mut Diagnostics) -> Output {
+        match self.query("Output", sees, diagnostics) {
+            Some(query) => Output::Query(query),
+            None => Output::Path(self.selection("OutputPath", diagnostics)),
+        }
+    }
+
     /// `Assign`: a payload template whose keys are variable names.
-    pub(crate) fn assign(&mut self, diagnostics: &mut Diagnostics) -> Option<Template> {
+    pub(crate) fn assign(&mut self, sees: Sees, diagnostics: &mut Diagnostics) -> Option<Payload> {
         const FIELD: &str = "Assign";
         for key in self.object.get(FIELD)?.as_object().into_iter().flat_map(|object| object.keys()) {
-            let name = key.strip_suffix(".$").unwrap_or(key);
+            let name = match self.language {
+                Language::JsonPath => key.strip_suffix(".$").unwrap_or(key),
+                Language::Jsonata(_) => key,
+            };
             if !is_variable_name(name) {
                 diagnostics.schema(self.at(FIELD), format!("Variable name '{name}' is not valid"));
             }
         }
         self.object(FIELD, diagnostics)?;
-        self.template(FIELD, diagnostics)
+        self.payload(FIELD, sees, diagnostics)
     }
 
-    /// A number of something: `field`, or the path in `path_field`.
+    /// A whole number of something: `field`, as a number or an expression, or the path in `path_field`.
     pub(crate) fn quantity(
         &mut self,
         field: &'static str,
@@ -239,6 +353,9 @@ impl<'a> Fields<'a> {
         range: std::ops::RangeInclusive<u64>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Quantity> {
+        if self.is_expression(field) {
+            return self.expression(field, Sees::Input, diagnostics).map(Quantity::Query);
+        }
         let fixed = self.integer(field, range, diagnostics).map(Quantity::Fixed);
         let path = self.path(path_field, diagnostics).map(Quantity::Path);
         if self.has(field) && self.has(path_field) {

@@ -8,6 +8,7 @@ pub mod diagnostic;
 mod fields;
 pub mod intrinsic;
 pub mod json;
+pub mod jsonata;
 pub mod machine;
 pub mod parse;
 pub mod path;

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use crate::jsonata::{self, Expression, Jsonata};
 use crate::path::Path;
 use crate::states::work::Work;
 use crate::states::{choice, fail, map, parallel, pass, succeed, task, wait};
+use crate::template;
 
 /// A state of a [`Machine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +36,10 @@ pub struct Machine {
     pub states: Vec<State>,
     /// Every container; [`ContainerId::ROOT`] first.
     pub containers: Vec<Container>,
+    /// What compiled the expressions, and evaluates them.
+    pub jsonata: Arc<dyn Jsonata>,
+    /// Whether there is an expression: such a machine's decisions may take long.
+    pub has_expressions: bool,
 }
 
 impl Machine {
@@ -126,11 +132,31 @@ pub enum Selection {
     Path(Path),
 }
 
-/// `Seconds`, `TimeoutSeconds`, `MaxConcurrency`: a number in the definition, or a path to one.
+/// `OutputPath`, or `Output`.
+#[derive(Debug)]
+pub enum Output {
+    /// A path, or nothing given: then all of it.
+    Path(Selection),
+    /// A value with expressions in it.
+    Query(jsonata::Template),
+}
+
+/// `Parameters`, `Arguments`, `ItemSelector`, `Assign`: a value that is made for the purpose.
+#[derive(Debug)]
+pub enum Payload {
+    /// With paths and intrinsic functions.
+    JsonPath(template::Template),
+    /// With expressions.
+    Jsonata(jsonata::Template),
+}
+
+/// `Seconds`, `TimeoutSeconds`, `MaxConcurrency`: a number in the definition, or where to find one.
 #[derive(Debug)]
 pub enum Quantity {
     /// Written in the definition.
     Fixed(u64),
     /// The `…Path` form.
     Path(Path),
+    /// An expression.
+    Query(Expression),
 }

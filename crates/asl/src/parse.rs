@@ -9,8 +9,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::fields::{Fields, SECONDS_MAX};
+use crate::fields::{Fields, Language, SECONDS_MAX};
 use crate::json::{Json, Object};
+use crate::jsonata::Jsonata;
 use crate::machine::{Body, Container, ContainerId, Machine, State, StateId, Transition};
 use crate::states::{choice, fail, map, parallel, pass, succeed, task, wait};
 
@@ -31,11 +32,15 @@ pub enum MachineType {
     Express,
 }
 
-/// Reads and checks a definition.
+/// Reads and checks a definition; `jsonata` compiles its expressions.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of the text.
-pub fn parse(text: &str, machine_type: MachineType) -> Result<Machine, Vec<Diagnostic>> {
+pub fn parse(
+    text: &str,
+    machine_type: MachineType,
+    jsonata: &Arc<dyn Jsonata>,
+) -> Result<Machine, Vec<Diagnostic>> {
     let not_an_object = || {
         let message = "Definition must be a valid JSON object".into();
         Err(vec![Diagnostic { code: Code::Schema, message, location: None }])
@@ -48,9 +53,9 @@ pub fn parse(text: &str, machine_type: MachineType) -> Result<Machine, Vec<Diagn
         vec![Diagnostic { code: Code::InvalidJson, message: error.message_at(text), location }]
     })?;
     let Json::Object(object) = &json else { return not_an_object() };
-    let mut parser = Parser { machine_type, ..Parser::default() };
     let mut fields = Fields::new(object, "");
     fields.take("Comment");
+    let mut parser = Parser::new(machine_type, jsonata);
     let diagnostics = &mut parser.diagnostics;
     if let Some(version) = fields.string("Version", diagnostics)
         && &*version != "1.0"
@@ -59,7 +64,6 @@ pub fn parse(text: &str, machine_type: MachineType) -> Result<Machine, Vec<Diagn
     }
     if query_language(&mut fields, diagnostics) == Some(QueryLanguage::Jsonata) {
         parser.language = QueryLanguage::Jsonata;
-        parser.jsonata.push(fields.at(QUERY_LANGUAGE));
     }
     let diagnostics = &mut parser.diagnostics;
     let timeout_seconds = fields.integer("TimeoutSeconds", 0..=SECONDS_MAX, diagnostics);
@@ -178,21 +182,35 @@ impl Names<'_> {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct Parser {
+pub(crate) struct Parser<'j> {
     pub(crate) machine_type: MachineType,
     pub(crate) diagnostics: Diagnostics,
+    jsonata: &'j Arc<dyn Jsonata>,
     /// The machine's query language, and every state's that names none: nesting changes nothing (asl-facts 9.1).
     language: QueryLanguage,
-    /// Where JSONata is asked for.
-    jsonata: Vec<String>,
+    /// Whether any state is written in JSONata.
+    has_expressions: bool,
     states: Vec<Option<State>>,
     containers: Vec<Option<Container>>,
     names: HashSet<Arc<str>>,
     labels: HashMap<Arc<str>, String>,
 }
 
-impl Parser {
+impl<'j> Parser<'j> {
+    fn new(machine_type: MachineType, jsonata: &'j Arc<dyn Jsonata>) -> Self {
+        Parser {
+            machine_type,
+            diagnostics: Diagnostics::default(),
+            jsonata,
+            language: QueryLanguage::default(),
+            has_expressions: false,
+            states: Vec::new(),
+            containers: Vec::new(),
+            names: HashSet::new(),
+            labels: HashMap::new(),
+        }
+    }
+
     /// Reads `StartAt` and `States` of one container.
     pub(crate) fn container(&mut self, fields: &mut Fields<'_>, depth: usize) -> Option<ContainerId> {
         let missing: Vec<&str> =
@@ -257,19 +275,25 @@ impl Parser {
         ids
     }
 
-    fn state(&mut self, mut fields: Fields<'_>, names: &Names<'_>, depth: usize) -> Option<Body> {
+    fn state<'a>(&mut self, mut fields: Fields<'a>, names: &Names<'_>, depth: usize) -> Option<Body>
+    where
+        'j: 'a,
+    {
         fields.take("Comment");
         let language = self.state_language(&mut fields);
         if !fields.has("Type") {
             self.diagnostics.schema(fields.location(), "These fields are required: [Type]");
         }
         let kind = fields.string("Type", &mut self.diagnostics)?;
-        if language == QueryLanguage::Jsonata {
-            fields.refuse_language(&JSONPATH_FIELDS, ["JSONata", "JSONPath"], &mut self.diagnostics);
-            return None;
-        }
         let diagnostics = &mut self.diagnostics;
-        fields.refuse_language(jsonata_fields(&kind), ["JSONPath", "JSONata"], diagnostics);
+        match language {
+            QueryLanguage::JsonPath => fields.refuse_language(jsonata_fields(&kind), diagnostics),
+            QueryLanguage::Jsonata => {
+                self.has_expressions = true;
+                fields.speak(Language::Jsonata(&**self.jsonata));
+                fields.refuse_language(&JSONPATH_FIELDS, diagnostics);
+            }
+        }
         let body = match &*kind {
             "Pass" => pass::Pass::parse(&mut fields, names, diagnostics).map(Body::Pass),
             "Task" => task::Task::parse(&mut fields, names, self.machine_type, diagnostics).map(Body::Task),
@@ -295,16 +319,9 @@ impl Parser {
     /// The language that a state is written in. A machine in JSONata has no states in JSONPath (recorded).
     fn state_language(&mut self, fields: &mut Fields<'_>) -> QueryLanguage {
         let own = query_language(fields, &mut self.diagnostics);
-        match (self.language, own) {
-            (QueryLanguage::Jsonata, Some(QueryLanguage::JsonPath)) => {
-                let message =
-                    "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
-                self.diagnostics.schema(fields.location(), message);
-            }
-            (QueryLanguage::JsonPath, Some(QueryLanguage::Jsonata)) => {
-                self.jsonata.push(fields.at(QUERY_LANGUAGE));
-            }
-            _ => {}
+        if self.language == QueryLanguage::Jsonata && own == Some(QueryLanguage::JsonPath) {
+            let message = "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
+            self.diagnostics.schema(fields.location(), message);
         }
         own.unwrap_or(self.language)
     }
@@ -349,18 +366,10 @@ impl Parser {
     }
 
     fn finish(
-        mut self,
+        self,
         timeout_seconds: Option<u64>,
         root: Option<ContainerId>,
     ) -> Result<Machine, Vec<Diagnostic>> {
-        // What AWS finds comes first: that this release lacks JSONata is said of what is right otherwise.
-        if self.diagnostics.0.is_empty() {
-            for at in std::mem::take(&mut self.jsonata) {
-                let message =
-                    "Loveless does not run the 'JSONata' query language yet; use 'JSONPath' until it does";
-                self.diagnostics.schema(at, message);
-            }
-        }
         if !self.diagnostics.0.is_empty() {
             return Err(self.diagnostics.0);
         }
@@ -368,7 +377,8 @@ impl Parser {
         let containers = self.containers.into_iter().collect::<Option<Vec<Container>>>();
         match (states, containers, root) {
             (Some(states), Some(containers), Some(ContainerId::ROOT)) => {
-                Ok(Machine { timeout_seconds, states, containers })
+                let (jsonata, has_expressions) = (self.jsonata.clone(), self.has_expressions);
+                Ok(Machine { timeout_seconds, states, containers, jsonata, has_expressions })
             }
             _ => {
                 let message = "The definition could not be read".into();

@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::machine::{Body, Machine, Quantity, Selection};
+use crate::jsonata::{self, Expression, Program};
+use crate::machine::{Body, Machine, Output, Payload, Quantity, Selection};
 use crate::path::Path;
 use crate::retry::Catcher;
-use crate::states::choice::{Choice, ChoiceRule, Condition, Operand, Test};
+use crate::states::choice::{Choice, ChoiceRule, Condition, Operand, Test, When};
 use crate::states::fail::{Fail, Message};
-use crate::states::map::Map;
+use crate::states::map::{Items, Map};
 use crate::states::parallel::Parallel;
 use crate::states::pass::Pass;
 use crate::states::succeed::Succeed;
@@ -43,7 +44,10 @@ impl Names {
             Body::Task(state) => self.task(state),
             Body::Choice(state) => self.choice(state),
             Body::Wait(state) => self.wait(state),
-            Body::Succeed(Succeed { input, output }) => self.selections([input, output]),
+            Body::Succeed(Succeed { input, output }) => {
+                self.selection(input);
+                self.output(output);
+            }
             Body::Fail(Fail { error, cause }) => self.messages([error, cause]),
             Body::Parallel(state) => self.parallel(state),
             Body::Map(state) => self.map(state),
@@ -52,33 +56,45 @@ impl Names {
 
     fn pass(&mut self, state: &Pass) {
         let Pass { input, parameters, result: _, result_path: _, assign, output, next: _ } = state;
-        self.selections([input, output]);
-        self.templates([parameters, assign]);
+        self.selection(input);
+        parameters.iter().for_each(|template| self.template(template));
+        self.payloads([assign]);
+        self.output(output);
     }
 
     fn task(&mut self, state: &Task) {
         let Task { work, resource: _, parameters, credentials, timeout, heartbeat } = state;
         self.work(work);
-        self.templates([parameters, credentials]);
+        self.payloads([parameters, credentials]);
         self.quantities([timeout, heartbeat]);
     }
 
     fn choice(&mut self, state: &Choice) {
         let Choice { input, rules, default: _, assign, output } = state;
-        self.selections([input, output]);
-        self.templates([assign]);
-        for ChoiceRule { condition, next: _, assign } in rules {
-            self.condition(condition);
-            self.templates([assign]);
+        self.selection(input);
+        self.output(output);
+        self.payloads([assign]);
+        for ChoiceRule { when, next: _, assign, output } in rules {
+            match when {
+                When::Compare(condition) => self.condition(condition),
+                When::Fixed(_) => {}
+                When::Query(expression) => self.expression(expression),
+            }
+            self.payloads([assign]);
+            output.iter().for_each(|output| self.query(output));
         }
     }
 
     fn wait(&mut self, state: &Wait) {
         let Wait { input, until, assign, output, next: _ } = state;
-        self.selections([input, output]);
-        self.templates([assign]);
+        self.selection(input);
+        self.output(output);
+        self.payloads([assign]);
         match until {
             Until::SecondsPath(path) | Until::TimestampPath(path) => self.path(path),
+            Until::SecondsQuery(expression) | Until::TimestampQuery(expression) => {
+                self.expression(expression);
+            }
             Until::Seconds(_) | Until::Timestamp(_) => {}
         }
     }
@@ -86,13 +102,14 @@ impl Names {
     fn parallel(&mut self, state: &Parallel) {
         let Parallel { work, parameters, branches: _ } = state;
         self.work(work);
-        self.templates([parameters]);
+        self.payloads([parameters]);
     }
 
     fn map(&mut self, state: &Map) {
         let Map {
             work,
-            items_path,
+            in_jsonata: _,
+            items,
             item_selector,
             processor: _,
             max_concurrency,
@@ -100,16 +117,22 @@ impl Names {
             tolerated_failure_percentage,
         } = state;
         self.work(work);
-        items_path.iter().for_each(|path| self.path(path));
-        item_selector.iter().for_each(|selector| self.template(&selector.template));
+        match items {
+            Some(Items::Path(path)) => self.path(path),
+            Some(Items::Query(query)) => self.query(query),
+            None => {}
+        }
+        item_selector.iter().for_each(|selector| self.payload(&selector.template));
         self.quantities([max_concurrency, tolerated_failure_count, tolerated_failure_percentage]);
     }
 
     fn work(&mut self, work: &Work) {
         let Work { input, result_selector, result_path: _, assign, output, retriers: _, catchers, next: _ } =
             work;
-        self.selections([input, output]);
-        self.templates([result_selector, assign]);
+        self.selection(input);
+        result_selector.iter().for_each(|template| self.template(template));
+        self.payloads([assign]);
+        self.output(output);
         self.catchers(catchers);
     }
 
@@ -129,8 +152,9 @@ impl Names {
     }
 
     fn catchers(&mut self, catchers: &[Catcher]) {
-        for Catcher { errors: _, next: _, result_path: _, assign } in catchers {
-            self.templates([assign]);
+        for Catcher { errors: _, next: _, result_path: _, output, assign } in catchers {
+            self.payloads([assign]);
+            output.iter().for_each(|output| self.query(output));
         }
     }
 
@@ -140,32 +164,59 @@ impl Names {
                 Message::Fixed(_) => {}
                 Message::Path(path) => self.path(path),
                 Message::Intrinsic(call) => call.paths().into_iter().for_each(|path| self.path(path)),
+                Message::Query(expression) => self.expression(expression),
             }
         }
     }
 
-    fn selections<const N: usize>(&mut self, selections: [&Selection; N]) {
-        for selection in selections {
-            if let Selection::Path(path) = selection {
-                self.path(path);
-            }
+    fn selection(&mut self, selection: &Selection) {
+        if let Selection::Path(path) = selection {
+            self.path(path);
+        }
+    }
+
+    fn output(&mut self, output: &Output) {
+        match output {
+            Output::Path(selection) => self.selection(selection),
+            Output::Query(query) => self.query(query),
         }
     }
 
     fn quantities<const N: usize>(&mut self, quantities: [&Option<Quantity>; N]) {
         for quantity in quantities.into_iter().flatten() {
-            if let Quantity::Path(path) = quantity {
-                self.path(path);
+            match quantity {
+                Quantity::Fixed(_) => {}
+                Quantity::Path(path) => self.path(path),
+                Quantity::Query(expression) => self.expression(expression),
             }
         }
     }
 
-    fn templates<const N: usize>(&mut self, templates: [&Option<Template>; N]) {
-        templates.into_iter().flatten().for_each(|template| self.template(template));
+    fn payloads<const N: usize>(&mut self, payloads: [&Option<Payload>; N]) {
+        payloads.into_iter().flatten().for_each(|payload| self.payload(payload));
+    }
+
+    fn payload(&mut self, payload: &Payload) {
+        match payload {
+            Payload::JsonPath(template) => self.template(template),
+            Payload::Jsonata(query) => self.query(query),
+        }
     }
 
     fn template(&mut self, template: &Template) {
         template.paths().into_iter().for_each(|path| self.path(path));
+    }
+
+    fn query(&mut self, query: &jsonata::Template) {
+        query.programs().into_iter().for_each(|program| self.program(program));
+    }
+
+    fn expression(&mut self, expression: &Expression) {
+        self.program(expression.program());
+    }
+
+    fn program(&mut self, program: &Program) {
+        self.0.extend(program.variables.iter().cloned());
     }
 
     fn path(&mut self, path: &Path) {
@@ -179,13 +230,17 @@ mod tests {
     use crate::json::Json;
     use crate::{MachineType, parse};
 
+    fn jsonata() -> Arc<dyn jsonata::Jsonata> {
+        Arc::new(jsonata::NoJsonata)
+    }
+
     /// A machine of the state `S`, followed by `N`.
     fn of_state(state: &str) -> String {
         let text = format!(
             r#"{{"StartAt": "S", "States": {{"S": {state}, "N": {{"Type": "Succeed", "OutputPath": "$"}}}}}}"#
         );
         let machine =
-            parse(&text, MachineType::Standard).unwrap_or_else(|wrong| panic!("{state}\n{wrong:?}"));
+            parse(&text, MachineType::Standard, &jsonata()).unwrap_or_else(|wrong| panic!("{state}\n{wrong:?}"));
         let members = references(&machine).into_iter().map(|(state, names)| {
             let names = Json::array(names.iter().map(|name| Json::from(&**name)));
             (state.to_string(), names)

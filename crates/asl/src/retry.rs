@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostics;
 use crate::fields::{Fields, ResultPath, SECONDS_MAX};
 use crate::json::Json;
-use crate::machine::StateId;
+use crate::jsonata::{self, Sees};
+use crate::machine::{Payload, StateId};
 use crate::parse::Names;
-use crate::template::Template;
 
 /// The longest `MaxDelaySeconds`: a year of 366 days (asl-facts 15.2).
 const MAX_DELAY_SECONDS_MAX: u64 = 31_622_400;
@@ -49,8 +49,10 @@ pub struct Catcher {
     pub next: StateId,
     /// Where the error output goes.
     pub result_path: ResultPath,
+    /// `Output`, in JSONata: instead of the error output.
+    pub output: Option<jsonata::Template>,
     /// Variables that it sets.
-    pub assign: Option<Template>,
+    pub assign: Option<Payload>,
 }
 
 pub(crate) fn retriers(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Vec<Retrier> {
@@ -84,9 +86,14 @@ pub(crate) fn catchers(
     each(fields, "Catch", diagnostics, |entry, diagnostics| {
         let errors = error_equals(entry, diagnostics);
         let next = names.target(entry, "Next", diagnostics);
+        entry.refuse_language(
+            if entry.language().is_jsonata() { &["ResultPath"] } else { &["Output"] },
+            diagnostics,
+        );
         let result_path = entry.result_path(diagnostics);
-        let assign = entry.assign(diagnostics);
-        Some(Catcher { errors, next: next?, result_path, assign })
+        let assign = entry.assign(Sees::Error, diagnostics);
+        let output = entry.query("Output", Sees::Error, diagnostics);
+        Some(Catcher { errors, next: next?, result_path, output, assign })
     })
 }
 
@@ -110,7 +117,7 @@ fn each<T>(
             diagnostics.schema(at, "Expected value of type [OBJECT]");
             continue;
         };
-        let mut entry = Fields::new(object, at.clone());
+        let mut entry = fields.inside(object, at.clone());
         entry.take("Comment");
         if let Some(read) = read(&mut entry, diagnostics) {
             out.push(read);

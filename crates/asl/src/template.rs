@@ -99,13 +99,6 @@ impl Template {
         paths
     }
 
-    /// Every call in the template, without the calls nested in calls.
-    pub fn calls(&self) -> Vec<&Call> {
-        let mut calls = Vec::new();
-        self.root.collect_calls(&mut calls);
-        calls
-    }
-
     /// The template's value in `scope`.
     pub fn evaluate(&self, scope: &Scope, entropy: &mut dyn Entropy) -> Result<Json, TemplateFailure> {
         self.root.evaluate(scope, entropy)
@@ -140,15 +133,6 @@ impl Node {
             Node::Object(members) => members.iter().for_each(|(_, member)| member.collect_paths(paths)),
             Node::Path { path, .. } => paths.push(path),
             Node::Call(call) => paths.extend(call.paths()),
-        }
-    }
-
-    fn collect_calls<'a>(&'a self, calls: &mut Vec<&'a Call>) {
-        match self {
-            Node::Literal(_) | Node::Path { .. } => {}
-            Node::Array(items) => items.iter().for_each(|item| item.collect_calls(calls)),
-            Node::Object(members) => members.iter().for_each(|(_, member)| member.collect_calls(calls)),
-            Node::Call(call) => calls.push(call),
         }
     }
 }

@@ -7,8 +7,10 @@
 //! Texts that AWS was recorded with are marked `recorded` in their comments; the others are ours.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use asl::json::Json;
+use asl::jsonata::Jsonata;
 use asl::{MachineType, parse};
 
 const FIELDS: [&str; 6] = ["comment", "definition", "definition_text", "state", "express", "diagnostics"];
@@ -21,6 +23,10 @@ fn every_definition_is_judged_as_it_is_written() {
     };
     let problems: Vec<String> = entries.iter().filter_map(problem).collect();
     assert!(problems.is_empty(), "{} of {} differ:\n{}", problems.len(), entries.len(), problems.join("\n"));
+}
+
+fn jsonata() -> Arc<dyn Jsonata> {
+    Arc::new(jsonata::Evaluator::new(jsonata::Limits::STRICT))
 }
 
 /// Every entry with the name of its file.
@@ -53,6 +59,7 @@ fn no_text_makes_it_panic() {
         (state >> 33) as usize % bound
     };
     let mut accepted = 0;
+    let jsonata = jsonata();
     for (_, entry) in entries() {
         let text: Vec<char> = definition(&entry).expect("an entry has a definition").chars().collect();
         for _ in 0..100 {
@@ -64,7 +71,7 @@ fn no_text_makes_it_panic() {
                 _ => pieces[below(pieces.len())].into(),
             };
             let changed: String = [text[..at].iter().collect(), piece, text[end..].iter().collect()].concat();
-            accepted += usize::from(parse(&changed, MachineType::Standard).is_ok());
+            accepted += usize::from(parse(&changed, MachineType::Standard, &jsonata).is_ok());
         }
     }
     assert!(accepted > 0, "some changes do no harm");
@@ -78,7 +85,7 @@ fn check(entry: &Json) -> Result<(), String> {
     let expected = entry.get("diagnostics").ok_or("an entry has 'diagnostics'")?;
     let machine_type =
         if entry["express"] == Json::from(true) { MachineType::Express } else { MachineType::Standard };
-    let happened = match parse(&definition(entry)?, machine_type) {
+    let happened = match parse(&definition(entry)?, machine_type, &jsonata()) {
         Ok(_) => Json::array(Vec::<Json>::new()),
         Err(diagnostics) => Json::array(diagnostics.into_iter().map(|diagnostic| {
             let location = Json::from(diagnostic.location);

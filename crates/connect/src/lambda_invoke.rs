@@ -81,7 +81,12 @@ fn request(call: &Call) -> Result<Invoke, String> {
     let function = text("FunctionName")?.ok_or("The field 'FunctionName' is required but was missing")?;
     // A payload of null is no payload: the function gets `{}` (recorded).
     let given = object.get("Payload").filter(|payload| !payload.is_null());
-    let payload = given.map(Json::to_text).unwrap_or_default();
+    let payload = match given {
+        None => String::new(),
+        // A string is the JSON text itself, which Lambda reads: it is not quoted once more (recorded).
+        Some(Json::String(text)) => text.to_string(),
+        Some(value) => value.to_text(),
+    };
     let mut invoke = Invoke::new(function, payload);
     invoke.qualifier = text("Qualifier")?;
     invoke.client_context = text("ClientContext")?;

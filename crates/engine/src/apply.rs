@@ -28,16 +28,23 @@ pub struct Transition {
 pub struct Limits {
     /// Bytes of one payload: a task's input, a state's output (262,144 on AWS).
     pub payload_bytes_max: usize,
+    /// Bytes of all variables that one execution holds (10 MiB on AWS).
+    pub variables_bytes_max: usize,
     /// Events of one history; the last one tells that it is full (25,000 on AWS).
     pub history_events_max: u64,
-    /// Transitions that one step may make before the next step goes on: a loop must not starve its neighbours.
+    /// Transitions that one step may make before the next step goes on: a loop must not starve its neighbours. A
+    /// millisecond spent on expressions counts as one.
     pub step_transitions_max: u32,
 }
 
 impl Limits {
     /// What AWS enforces.
-    pub const STRICT: Limits =
-        Limits { payload_bytes_max: 262_144, history_events_max: 25_000, step_transitions_max: 512 };
+    pub const STRICT: Limits = Limits {
+        payload_bytes_max: 262_144,
+        variables_bytes_max: 10 * 1024 * 1024,
+        history_events_max: 25_000,
+        step_transitions_max: 512,
+    };
 }
 
 /// Decides what happens next. Reads nothing but its arguments.

@@ -207,8 +207,9 @@ pub(crate) enum Position {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Activation {
     pub(crate) state: StateRef,
-    /// The id of its …StateEntered.
+    /// The id of its …StateEntered, and of the event that this one follows.
     pub(crate) entered_event: u64,
+    pub(crate) entered_after: u64,
     pub(crate) entered_ms: i64,
     /// The raw input.
     pub(crate) input: PayloadId,

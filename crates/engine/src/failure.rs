@@ -23,6 +23,17 @@ pub(crate) struct Raised {
     pub(crate) task: bool,
     /// Whether nothing may handle it: it ends the execution at once.
     pub(crate) fatal: bool,
+    /// The expression that failed, until the history has told it.
+    pub(crate) query: Option<Query>,
+}
+
+/// A failed expression, as the history tells it.
+#[derive(Clone, Debug)]
+pub(crate) struct Query {
+    /// The field, as `Output/a`; absent when it is the state's input that is wrong.
+    pub(crate) location: Option<Arc<str>>,
+    /// Whether its event follows that of the state's entry. Otherwise it follows what the entry follows (recorded).
+    pub(crate) entered: bool,
 }
 
 pub(crate) const RUNTIME: &str = "States.Runtime";
@@ -30,6 +41,7 @@ pub(crate) const TIMEOUT: &str = "States.Timeout";
 pub(crate) const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 pub(crate) const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 pub(crate) const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
+pub(crate) const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 pub(crate) const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
 pub(crate) const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
 const ALL: &str = "States.ALL";
@@ -44,17 +56,22 @@ impl Failure {
 impl Raised {
     /// A failure of the interpreter itself: nothing handles it.
     pub(crate) fn runtime(cause: impl Into<Arc<str>>) -> Raised {
-        Raised { failure: Failure::new(RUNTIME, cause), alias: None, task: false, fatal: true }
+        Raised { failure: Failure::new(RUNTIME, cause), alias: None, task: false, fatal: true, query: None }
     }
 
     /// A failure with a name of the language that retriers and catchers may handle.
     pub(crate) fn named(error: &str, cause: impl Into<Arc<str>>) -> Raised {
-        Raised { failure: Failure::new(error, cause), alias: None, task: false, fatal: false }
+        Raised::of(Failure::new(error, cause))
+    }
+
+    /// An expression failed.
+    pub(crate) fn query(cause: impl Into<Arc<str>>, query: Query) -> Raised {
+        Raised { query: Some(query), ..Raised::named(QUERY_EVALUATION_ERROR, cause) }
     }
 
     /// A failure that a definition or a worker named.
     pub(crate) fn of(failure: Failure) -> Raised {
-        Raised { failure, alias: None, task: false, fatal: false }
+        Raised { failure, alias: None, task: false, fatal: false, query: None }
     }
 
     pub(crate) fn of_task(failure: Failure) -> Raised {
@@ -74,6 +91,16 @@ impl Raised {
             format!(
                 "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes \
                  service limit."
+            ),
+        )
+    }
+
+    /// Variables are larger than they may be. The text is ours: no recording shows it.
+    pub(crate) fn variables_limit(state: &str) -> Raised {
+        Raised::named(
+            DATA_LIMIT_EXCEEDED,
+            format!(
+                "The state '{state}' assigned variables with a size exceeding the maximum number of bytes service limit."
             ),
         )
     }

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use asl::machine::{Body, StateId, Transition as Next};
+use asl::machine::{Body, Payload, StateId, Transition as Next};
 use asl::retry::{Catcher, Retrier};
 use asl::states::work::Work;
-use asl::template::Template;
 
 use crate::change::Change;
 use crate::effect::Effect;
 use crate::execution::{Activation, FrameId, Phase, Position, Stage, Status, TaskRun};
 use crate::failure::{Failure, Raised};
 use crate::history::{HistoryKind, StateType};
+use crate::io::{Extra, Role};
 use crate::payload::PayloadId;
 use crate::states;
 use crate::step::{Data, Site, Step};
@@ -39,6 +39,7 @@ impl<'a> Step<'a> {
         let id = StateId(state);
         let body = &self.machine.state(id).body;
         let name = self.machine.state(id).name.clone();
+        let entered_after = self.last_event(frame);
         let entered_event =
             self.record(frame, HistoryKind::StateEntered { state: state_type(body), name, input });
         let entered_ms = self.at.now_ms;
@@ -46,6 +47,7 @@ impl<'a> Step<'a> {
             frame.position = Position::In(Activation {
                 state,
                 entered_event,
+                entered_after,
                 entered_ms,
                 input,
                 retries: Vec::new(),
@@ -122,7 +124,40 @@ impl<'a> Step<'a> {
         for (name, data) in assigned {
             named.push((name, self.name(data, what)?));
         }
+        self.check_variables(site, &named)?;
         Ok((output, named))
+    }
+
+    /// An inner scope reads the variables around it and does not assign them. One `Assign` may not be larger than a
+    /// payload, nor all variables together than their own limit (asl-facts 13). The names come from the definition, so
+    /// that there are few to add up.
+    fn check_variables(&self, site: &Site<'a>, assigned: &[(Arc<str>, PayloadId)]) -> Result<(), Raised> {
+        if assigned.is_empty() {
+            return Ok(());
+        }
+        if let Some((name, _)) = assigned.iter().find(|(name, _)| self.is_outer(site.frame, name)) {
+            // The text is ours: no recording shows it.
+            let text = format!("The variable '{name}' belongs to an outer scope: an inner one can read it but not assign it.");
+            return Err(self.runtime(site, text));
+        }
+        let bytes = |id: &PayloadId| self.execution.heap.get(*id).map_or(0, |payload| payload.text.len());
+        let new: usize = assigned.iter().map(|(name, value)| name.len() + bytes(value)).sum();
+        let replaced = |frame: &FrameId, name: &Arc<str>| {
+            *frame == site.frame && assigned.iter().any(|(assigned, _)| assigned == name)
+        };
+        let kept = self.execution.variables.iter().filter(|((frame, name), _)| !replaced(frame, name));
+        let kept: usize = kept.map(|((_, name), value)| name.len() + bytes(value)).sum();
+        if new > self.limits.payload_bytes_max || kept + new > self.limits.variables_bytes_max {
+            return Err(Raised::variables_limit(&site.state.name));
+        }
+        Ok(())
+    }
+
+    /// Whether a variable of this name belongs to a frame around this one.
+    fn is_outer(&self, frame: FrameId, name: &Arc<str>) -> bool {
+        let parent = |frame: &FrameId| Some(self.execution.frames.get(frame)?.seat?.parent);
+        std::iter::successors(parent(&frame), parent)
+            .any(|outer| self.execution.variables.contains_key(&(outer, name.clone())))
     }
 
     /// A container reached its end.
@@ -151,10 +186,11 @@ impl<'a> Step<'a> {
     // ---- failing ----
 
     /// A state failed: retriers, then catchers, then its container (asl-facts 15.4).
-    pub(crate) fn fail(&mut self, site: &Site<'a>, raised: Raised) {
+    pub(crate) fn fail(&mut self, site: &Site<'a>, mut raised: Raised) {
         if self.ended() || self.full {
             return;
         }
+        self.record_evaluation(site, &mut raised);
         if raised.fatal {
             return self.fail_execution(self.last_event(site.frame), raised.failure);
         }
@@ -179,7 +215,30 @@ impl<'a> Step<'a> {
         match self.caught(site, catcher, &raised) {
             Ok(exit) => self.leave(site, exit, Next::Next(catcher.next)),
             Err(raised) if raised.fatal => self.fail_execution(self.last_event(site.frame), raised.failure),
-            Err(raised) => self.container_failed(site, raised),
+            Err(mut raised) => {
+                self.record_evaluation(site, &mut raised);
+                self.container_failed(site, raised);
+            }
+        }
+    }
+
+    /// Tells the history of a failed expression, once.
+    fn record_evaluation(&mut self, site: &Site<'a>, raised: &mut Raised) {
+        let Some(query) = raised.query.take() else { return };
+        let last = self.last_event(site.frame);
+        let entered = self.activation(site.frame).map(|activation| activation.entered_after);
+        let previous = match entered {
+            Some(entered_after) if last == site.entered_event && !query.entered => entered_after,
+            _ => last,
+        };
+        let kind = HistoryKind::EvaluationFailed {
+            failure: raised.failure.clone(),
+            location: query.location,
+            state: site.state.name.clone(),
+        };
+        let id = self.record_after(previous, kind);
+        if let Some(frame) = self.frame_mut(site.frame) {
+            frame.last_event = id;
         }
     }
 
@@ -213,8 +272,11 @@ impl<'a> Step<'a> {
     /// The way out through a catcher.
     fn caught(&mut self, site: &Site<'a>, catcher: &Catcher, raised: &Raised) -> Result<Exit, Raised> {
         let error = Data::Value(error_output(&raised.failure));
-        let assigned = self.assignments(site, catcher.assign.as_ref(), &error)?;
-        let output = self.merge(site, &catcher.result_path, error)?;
+        let assigned = self.assignments(site, catcher.assign.as_ref(), &error, Role::Error)?;
+        let output = match &catcher.output {
+            Some(query) => self.query(site, query, &error, Role::Error, Extra::default())?,
+            None => self.merge(site, &catcher.result_path, error)?,
+        };
         self.name_all(site, output, assigned)
     }
 
@@ -329,7 +391,7 @@ impl<'a> Step<'a> {
         self.change(Change::Ended { status, at_ms: self.at.now_ms, output, failure });
     }
 
-    /// The way out of a state whose work is done: ResultSelector, Assign, ResultPath, OutputPath.
+    /// The way out of a state whose work is done: ResultSelector, Assign, ResultPath, then OutputPath or Output.
     pub(crate) fn finish_work(
         &mut self,
         site: &Site<'a>,
@@ -337,12 +399,12 @@ impl<'a> Step<'a> {
         result: Data,
     ) -> Result<Outcome, Raised> {
         let shaped = match &work.result_selector {
-            Some(selector) => self.template(site, selector, &result)?,
+            Some(selector) => self.template(site, selector, &result, Extra::default())?,
             None => result,
         };
-        let assigned = self.assignments(site, work.assign.as_ref(), &shaped)?;
+        let assigned = self.assignments(site, work.assign.as_ref(), &shaped, Role::Result)?;
         let merged = self.merge(site, &work.result_path, shaped)?;
-        let output = self.select(site, &work.output, merged)?;
+        let output = self.output(site, &work.output, merged, Role::Result)?;
         Ok(Outcome::Exit { output, next: work.next, assigned })
     }
 
@@ -350,11 +412,12 @@ impl<'a> Step<'a> {
     pub(crate) fn assignments(
         &mut self,
         site: &Site<'a>,
-        assign: Option<&Template>,
+        assign: Option<&Payload>,
         data: &Data,
+        role: Role,
     ) -> Result<Vec<(Arc<str>, Data)>, Raised> {
-        let Some(template) = assign else { return Ok(Vec::new()) };
-        let value = self.template(site, template, data)?;
+        let Some(payload) = assign else { return Ok(Vec::new()) };
+        let value = self.payload(site, payload, data, role, Extra::default())?;
         let value = self.value(&value);
         let members = value.as_object().into_iter().flatten();
         Ok(members.map(|(name, value)| (name.clone(), Data::Value(value.clone()))).collect())

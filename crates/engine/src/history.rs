@@ -55,6 +55,7 @@ pub enum HistoryKind {
     StateEntered { state: StateType, name: Arc<str>, input: PayloadId },
     StateExited { state: StateType, name: Arc<str>, output: PayloadId, assigned: Vec<(Arc<str>, PayloadId)> },
     StateAborted(StateType),
+    EvaluationFailed { failure: Failure, location: Option<Arc<str>>, state: Arc<str> },
     ParallelStateStarted,
     ParallelStateSucceeded,
     ParallelStateFailed,

@@ -1,21 +1,22 @@
-//! What a state does with its data in JSONPath mode: select, reshape, merge (asl-facts 10).
+//! What a state does with its data: select, reshape, merge (asl-facts 10 and 12).
 //!
-//! Every failure names the state and the event that entered it, as AWS's texts begin.
+//! JSONPath sees the data as `$`; JSONata sees it under the name that it has in `$states`. Every failure names the state and the event that entered it, as AWS's texts begin.
 
 use std::cell::LazyCell;
 use std::sync::Arc;
 
 use asl::ResultPath;
-use asl::intrinsic;
+use asl::intrinsic::{self, Entropy};
 use asl::json::Json;
-use asl::machine::{Body, Quantity, Selection};
+use asl::jsonata::{self, Evaluation, Expected, Expression, QueryFailure};
+use asl::machine::{Body, Output, Payload, Quantity, Selection};
 use asl::path::{Path, Scope, Variables};
 use asl::template::{Template, TemplateFailure};
 
 use crate::context::Surroundings;
 use crate::execution::{Execution, FrameId, TaskId};
-use crate::failure::{INTRINSIC_FAILURE, RESULT_PATH_MATCH_FAILURE, Raised};
-use crate::moment::Dice;
+use crate::failure::{INTRINSIC_FAILURE, Query, RESULT_PATH_MATCH_FAILURE, Raised};
+use crate::moment::{Dice, Moment};
 use crate::step::{Data, Site, Step};
 
 /// What an evaluation sees besides its input.
@@ -25,6 +26,17 @@ pub(crate) struct Extra {
     pub(crate) task: Option<TaskId>,
     /// The item that ItemSelector is evaluated for.
     pub(crate) item: Option<(u32, Json)>,
+}
+
+/// What a state's data is, which is the name that JSONata has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The input, or something made of it: `$states.input` is the raw input whatever the data is.
+    Input,
+    /// `$states.result`.
+    Result,
+    /// `$states.errorOutput`.
+    Error,
 }
 
 /// The variables that a frame sees: its own, and those of the frames around it.
@@ -43,6 +55,41 @@ impl Variables for Visible<'_> {
             }
             frame = self.execution.frames.get(&frame)?.seat?.parent;
         }
+    }
+}
+
+/// What an expression sees.
+struct Sight<'a, C: FnOnce() -> Json> {
+    input: &'a Json,
+    named: Option<(Role, &'a Json)>,
+    context: LazyCell<Json, C>,
+    variables: Visible<'a>,
+    now_ms: i64,
+    seed: u64,
+}
+
+impl<C: FnOnce() -> Json> jsonata::Surroundings for Sight<'_, C> {
+    fn states(&self, member: &str) -> Option<Json> {
+        let named = |role| self.named.filter(|(own, _)| *own == role).map(|(_, value)| value.clone());
+        match member {
+            "input" => Some(self.input.clone()),
+            "result" => named(Role::Result),
+            "errorOutput" => named(Role::Error),
+            "context" => Some(self.context.clone()),
+            _ => None,
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<Json> {
+        self.variables.variable(name)
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
     }
 }
 
@@ -80,18 +127,23 @@ impl<'a> Step<'a> {
         found.map_err(|miss| self.runtime(site, miss.cause(path)))
     }
 
-    /// `Parameters`, `ResultSelector` and their like.
-    pub(crate) fn template(
+    /// `Parameters`, `Arguments`, `Assign` and their like.
+    pub(crate) fn payload(
         &mut self,
         site: &Site<'a>,
-        template: &Template,
+        payload: &Payload,
         data: &Data,
+        role: Role,
+        extra: Extra,
     ) -> Result<Data, Raised> {
-        self.template_with(site, template, data, Extra::default())
+        match payload {
+            Payload::JsonPath(template) => self.template(site, template, data, extra),
+            Payload::Jsonata(query) => self.query(site, query, data, role, extra),
+        }
     }
 
-    /// A template that also sees a token or an item.
-    pub(crate) fn template_with(
+    /// A payload template in JSONPath.
+    pub(crate) fn template(
         &mut self,
         site: &Site<'a>,
         template: &Template,
@@ -103,6 +155,87 @@ impl<'a> Step<'a> {
             TemplateFailure::Path(text) => self.runtime(site, text),
             TemplateFailure::Call(failure) => self.call_failed(site, failure),
         })
+    }
+
+    /// A value with expressions in it.
+    pub(crate) fn query(
+        &mut self,
+        site: &Site<'a>,
+        query: &jsonata::Template,
+        data: &Data,
+        role: Role,
+        extra: Extra,
+    ) -> Result<Data, Raised> {
+        if let Some(literal) = query.literal() {
+            return Ok(Data::Value(literal.clone()));
+        }
+        let made = self.evaluate_query(site, data, role, extra, |evaluation| query.evaluate(evaluation));
+        made.map(Data::Value)
+    }
+
+    /// One expression, which sees the input.
+    pub(crate) fn expression(
+        &mut self,
+        site: &Site<'a>,
+        expression: &Expression,
+        expected: Expected,
+    ) -> Result<Json, Raised> {
+        let input = Data::Named(site.input);
+        self.evaluate_query(site, &input, Role::Input, Extra::default(), |evaluation| {
+            expression.evaluate(evaluation, expected)
+        })
+    }
+
+    /// `OutputPath` or `Output`: the data that leaves a state.
+    pub(crate) fn output(
+        &mut self,
+        site: &Site<'a>,
+        output: &Output,
+        data: Data,
+        role: Role,
+    ) -> Result<Data, Raised> {
+        match output {
+            Output::Path(selection) => self.select(site, selection, data),
+            Output::Query(query) => self.query(site, query, &data, role, Extra::default()),
+        }
+    }
+
+    /// Evaluates expressions of a state.
+    pub(crate) fn evaluate_query<T>(
+        &mut self,
+        site: &Site<'a>,
+        data: &Data,
+        role: Role,
+        extra: Extra,
+        what: impl FnOnce(&mut dyn Evaluation) -> Result<T, QueryFailure>,
+    ) -> Result<T, Raised> {
+        let seed = self.dice.next_u64();
+        let execution: &Execution = self.execution;
+        let input = self.value(&Data::Named(site.input));
+        let named = (role != Role::Input).then(|| self.value(data));
+        let surroundings = surroundings(self.execution, self.at, site, extra);
+        let sight = Sight {
+            input: &input,
+            named: named.as_ref().map(|value| (role, value)),
+            context: LazyCell::new(|| surroundings.as_ref().map_or(Json::Null, Surroundings::context)),
+            variables: Visible { execution, frame: site.frame },
+            now_ms: self.at.now_ms,
+            seed,
+        };
+        let mut evaluation = self.machine.jsonata.begin(&sight);
+        let made = what(&mut *evaluation);
+        let spent_ms = evaluation.spent_ms();
+        drop(evaluation);
+        // A millisecond weighs as much as a transition: a step that evaluates for long stops earlier.
+        self.transitions = self.transitions.saturating_add(u32::try_from(spent_ms).unwrap_or(u32::MAX));
+        made.map_err(|failure| self.query_failed(site, failure))
+    }
+
+    /// A `States.QueryEvaluationError` of this state.
+    pub(crate) fn query_failed(&self, site: &Site<'a>, failure: QueryFailure) -> Raised {
+        let QueryFailure { location, text } = failure;
+        let query = Query { location, entered: false };
+        Raised::query(self.cause(site, text), query)
     }
 
     /// An intrinsic function that stands alone.
@@ -147,19 +280,9 @@ impl<'a> Step<'a> {
         what: impl FnOnce(&Scope<'_>, &mut Dice) -> T,
     ) -> T {
         let input = self.value(data);
-        let execution: &Execution = self.execution;
-        let world = self.at.world;
-        let surroundings = execution.activation(site.frame).map(|activation| Surroundings {
-            execution,
-            frame: site.frame,
-            activation,
-            state_name: &site.state.name,
-            with_retries: matches!(site.state.body, Body::Task(_) | Body::Parallel(_) | Body::Map(_)),
-            token: extra.task.map(|task| world.token(task)),
-            item: extra.item,
-        });
+        let surroundings = surroundings(self.execution, self.at, site, extra);
         let context = LazyCell::new(|| surroundings.as_ref().map_or(Json::Null, Surroundings::context));
-        let variables = Visible { execution, frame: site.frame };
+        let variables = Visible { execution: self.execution, frame: site.frame };
         let scope = Scope { input: &input, context: &context, variables: &variables };
         what(&scope, &mut self.dice)
     }
@@ -175,6 +298,10 @@ impl<'a> Step<'a> {
         match quantity {
             None => Ok(None),
             Some(Quantity::Fixed(seconds)) => Ok(Some(*seconds)),
+            Some(Quantity::Query(expression)) => {
+                let value = self.expression(site, expression, Expected::Integer)?;
+                self.whole(site, expression, &value).map(Some)
+            }
             Some(Quantity::Path(path)) => {
                 let value = self.find(site, path, data)?;
                 match value.as_i64().and_then(|seconds| u64::try_from(seconds).ok()) {
@@ -203,6 +330,11 @@ impl<'a> Step<'a> {
         let path = match quantity {
             None => return Ok(None),
             Some(Quantity::Fixed(count)) => return Ok(Some(*count)),
+            Some(Quantity::Query(expression)) => {
+                let expected = if kind == "float" { Expected::Number } else { Expected::Integer };
+                let value = self.expression(site, expression, expected)?;
+                return self.whole(site, expression, &value).map(Some);
+            }
             Some(Quantity::Path(path)) => path,
         };
         let value = self.find(site, path, data)?;
@@ -226,6 +358,22 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// The number that an expression gave, which may not be negative. The text is ours: no recording shows it.
+    pub(crate) fn whole(
+        &self,
+        site: &Site<'a>,
+        expression: &Expression,
+        value: &Json,
+    ) -> Result<u64, Raised> {
+        match value.as_f64() {
+            Some(number) if number >= 0.0 => Ok(number as u64),
+            _ => {
+                let text = format!("returned a negative value: {}", value.to_text());
+                Err(self.query_failed(site, expression.failure(text)))
+            }
+        }
+    }
+
     /// The texts of payloads as one JSON array: put together, not parsed and written again.
     pub(crate) fn array_of(&self, texts: impl IntoIterator<Item = Arc<str>>) -> Data {
         let mut out = String::from("[");
@@ -238,6 +386,24 @@ impl<'a> Step<'a> {
         out.push(']');
         Data::Text(out.into())
     }
+}
+
+/// What the context object of a state is made of.
+fn surroundings<'a>(
+    execution: &'a Execution,
+    at: Moment<'_>,
+    site: &'a Site<'_>,
+    extra: Extra,
+) -> Option<Surroundings<'a>> {
+    execution.activation(site.frame).map(|activation| Surroundings {
+        execution,
+        frame: site.frame,
+        activation,
+        state_name: &site.state.name,
+        with_retries: matches!(site.state.body, Body::Task(_) | Body::Parallel(_) | Body::Map(_)),
+        token: extra.task.map(|task| at.world.token(task)),
+        item: extra.item,
+    })
 }
 
 /// A value as AWS shows it in a sentence: a string without its quotes.

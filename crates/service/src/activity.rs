@@ -171,7 +171,7 @@ impl Taken {
         }
         // It may be over by now.
         let confirmed = shared.deliver_patiently(execution, Event::TaskDelivered(task)).await;
-        if let Err(Failed::Refused(refusal)) = confirmed {
+        if let Err(Some(refusal)) = confirmed.map_err(Failed::trouble) {
             tracing::warn!(%execution, %refusal, "a task that a worker has may be offered again");
         }
     }
@@ -180,7 +180,7 @@ impl Taken {
     async fn give_back(self) {
         let Taken { shared, arn, execution, task } = self;
         let returned = shared.deliver_patiently(execution, Event::TaskReturned(task)).await;
-        if let Err(Failed::Refused(refusal)) = returned {
+        if let Err(Some(refusal)) = returned.map_err(Failed::trouble) {
             tracing::warn!(%execution, %refusal, "a task that reached no worker is hidden until its lease ends");
             return;
         }
@@ -353,8 +353,9 @@ async fn take_one<T>(
                 let taken = Taken { shared: shared.clone(), arn: arn.to_owned(), execution, task };
                 return Ok(Some(Delivery { token, input: view.input, taken: Some(taken) }));
             }
-            // The task was withdrawn after its row was read.
-            Err(Failed::Rejected(_) | Failed::Absent | Failed::NameTaken) => {}
+            // The task was withdrawn after its row was read. Or its execution is broken: then its row stays hidden until
+            // its lease ends, so that it does not stand in the way of the others.
+            Err(Failed::Rejected(_) | Failed::Absent | Failed::NameTaken | Failed::Broken(_)) => {}
             Err(Failed::Refused(refusal)) => {
                 shared.store.release(queue, execution, number).await?;
                 return Err(refusal);

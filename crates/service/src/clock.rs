@@ -125,7 +125,7 @@ fn land(sent: &mut HashSet<(ExecutionId, Timer)>, in_flight: &mut InFlight, firs
     }
 }
 
-/// Sends one timer. `false`: its row is an orphan that nothing will ever consume; it stays marked as sent.
+/// Sends one timer. `false`: nothing that this server does would ever consume its row; it stays marked as sent.
 fn fire(shared: Arc<Shared>, row: (ExecutionId, Timer)) -> BoxFuture<'static, Landed> {
     Box::pin(async move {
         let (id, timer) = row;
@@ -138,6 +138,11 @@ fn fire(shared: Arc<Shared>, row: (ExecutionId, Timer)) -> BoxFuture<'static, La
             }
             Err(Failed::Absent) => {
                 tracing::error!(execution = %id, "a timer belongs to no execution");
+                false
+            }
+            // It would break again. The next start tries once more: perhaps with a release that does not.
+            Err(Failed::Broken(why)) => {
+                tracing::error!(execution = %id, why, "a timer waits for the next start of the server");
                 false
             }
             // Its owner is busy; a warning for each timer would be a flood.

@@ -4,6 +4,7 @@
 //! at least once, with an id that is the same each time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use asl::machine::{Body, Machine};
 use asl::states::task::{Pattern, Resource};
@@ -12,12 +13,16 @@ use engine::{Event, Execution, TaskId};
 use store::{ExecutionId, OutboxRow, Shards};
 use tokio::sync::Semaphore;
 
-use crate::owner::{self, Failed};
+use crate::live::Live;
+use crate::owner::Failed;
 use crate::refusal::Refusal;
 use crate::service::Shared;
 
 /// Outbox rows that are read at a time.
 const ROWS_PER_READ: usize = 1024;
+
+/// The pause before an execution is loaded that found no room on the compute pool.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Who performs pushed tasks, and how many at a time.
 pub(crate) struct Dispatch {
@@ -70,7 +75,7 @@ async fn perform(shared: Arc<Shared>, id: ExecutionId, task: TaskId, call: Call)
         }
     };
     // Kept; or the task was over before: timed out, or its execution stopped.
-    if let Err(Failed::Refused(refusal)) = shared.deliver_patiently(id, event).await {
+    if let Err(Some(refusal)) = shared.deliver_patiently(id, event).await.map_err(Failed::trouble) {
         tracing::error!(execution = %id, %refusal, "the outcome of a task is lost; the next start pushes it again");
     }
 }
@@ -89,15 +94,26 @@ pub(crate) async fn reissue(shared: &Arc<Shared>) -> Result<(), Refusal> {
     }
 }
 
+/// Brings an execution back, however busy the compute pool is.
+async fn load(shared: &Shared, id: ExecutionId) -> Result<Option<Box<Live>>, Failed> {
+    loop {
+        match Live::load(shared, id).await {
+            Err(Failed::Refused(Refusal::Throttled)) => tokio::time::sleep(PAUSE).await,
+            loaded => return loaded,
+        }
+    }
+}
+
 async fn reissue_rows(shared: &Arc<Shared>, rows: &[(ExecutionId, OutboxRow)]) -> Result<(), Refusal> {
     let Some(id) = rows.first().map(|(id, _)| *id) else { return Ok(()) };
-    match owner::load(shared, id).await {
+    match load(shared, id).await {
         Ok(Some(live)) => {
             for (_, row) in rows {
-                call(shared, id, &live.execution, &live.machine, TaskId(row.id));
+                call(shared, id, &live.execution, &live.definition.machine, TaskId(row.id));
             }
         }
         Ok(None) => tracing::error!(execution = %id, "an outbox row belongs to no execution"),
+        // The store; one damaged execution must not keep the others from starting.
         Err(Failed::Refused(refusal)) => return Err(refusal),
         Err(failed) => tracing::error!(execution = %id, ?failed, "an outbox row cannot be read"),
     }

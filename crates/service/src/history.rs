@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use engine::{Chunk, HistoryEvent, HistoryKind, PayloadId, TaskEvent};
 use store::{Direction, ExecutionId, Store};
 
@@ -107,13 +108,21 @@ pub(crate) async fn payloads_in(
     id: ExecutionId,
     step: u32,
 ) -> Result<Vec<(PayloadId, Arc<str>)>, Refusal> {
+    payloads(&chunk(store, id, step).await?)
+}
+
+/// The chunk of a step.
+pub(crate) async fn chunk(store: &dyn Store, id: ExecutionId, step: u32) -> Result<Bytes, Refusal> {
     let chunks = store.history(id, u64::from(step), Direction::Forward, 1, BYTES_PER_READ).await?;
-    match chunks.first() {
-        Some((at, bytes)) if *at == u64::from(step) => {
-            Ok(decode(bytes)?.payloads().map(|(payload, text)| (payload, text.clone())).collect())
-        }
+    match chunks.into_iter().next() {
+        Some((at, bytes)) if at == u64::from(step) => Ok(bytes),
         _ => Err(Refusal::Unavailable(format!("step {step} of execution {id} is not in the store"))),
     }
+}
+
+/// The payloads that a chunk holds.
+pub(crate) fn payloads(chunk: &[u8]) -> Result<Vec<(PayloadId, Arc<str>)>, Refusal> {
+    Ok(decode(chunk)?.payloads().map(|(payload, text)| (payload, text.clone())).collect())
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Chunk, Refusal> {

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!   api ──► Service ──► Owner (one per shard) ── decide (engine) ── commit (store) ── perform effects
-//!                          ▲        ▲                                        │
-//!                    Clock ┘        └─────────── Dispatch ◄── connector ◄────┘
+//!                          ▲        ▲               │ ▲                      │
+//!                    Clock ┘        │               ▼ │ what may take long   │
+//!                                   │               Pool                     │
+//!                                   └─────────── Dispatch ◄── connector ◄────┘
 //! ```
 //!
 //! An owner keeps its shard's live executions in memory and has at most one step of each in flight; a reply leaves
@@ -14,11 +16,15 @@
 mod activity;
 mod arn;
 mod clock;
+mod decision;
 mod dispatch;
 mod execution;
 mod history;
+mod live;
 mod machine;
 mod owner;
+mod pace;
+mod pool;
 mod refusal;
 mod service;
 mod task;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asl::diagnostic::{Code, Diagnostic};
+use asl::jsonata::Jsonata;
 use asl::machine::{Body, Machine};
 use asl::states::task::unrecognized;
 use asl::{MachineType, parse};
@@ -18,12 +19,17 @@ use sha2::{Digest, Sha256};
 use store::{Catalogue, DeleteOutcome, Expect, PutOutcome};
 
 use crate::arn::{Place, StatesArn, check_name};
+use crate::owner::Failed;
+use crate::pace::Compiled;
+use crate::pool::{Pool, Undone};
 use crate::refusal::Refusal;
 
 /// The kind of the catalogue's machine rows; the key is the name.
 const MACHINES: &str = "machine";
 /// The kind of its definition rows; the key is the hash.
 const DEFINITIONS: &str = "definition";
+/// What compiling costs for each byte of a definition, in the pool's unit (measured: MEASURED ns).
+const COMPILE_COST: usize = 8;
 /// Compiled definitions kept in memory; running executions hold theirs by themselves.
 const COMPILED_MAX: usize = 1024;
 
@@ -98,19 +104,27 @@ pub struct UpdateMachine {
 pub(crate) struct Machines {
     catalogue: Arc<dyn Catalogue>,
     connector: Arc<dyn Connector>,
+    jsonata: Arc<dyn Jsonata>,
     place: Place,
-    compiled: Mutex<HashMap<String, Arc<Machine>>>,
+    pool: Arc<Pool>,
+    compiled: Mutex<HashMap<Arc<str>, Arc<Compiled>>>,
 }
 
 impl Machines {
-    pub(crate) fn new(catalogue: Arc<dyn Catalogue>, connector: Arc<dyn Connector>, place: Place) -> Self {
-        Machines { catalogue, connector, place, compiled: Mutex::default() }
+    pub(crate) fn new(
+        catalogue: Arc<dyn Catalogue>,
+        connector: Arc<dyn Connector>,
+        jsonata: Arc<dyn Jsonata>,
+        place: Place,
+        pool: Arc<Pool>,
+    ) -> Self {
+        Machines { catalogue, connector, jsonata, place, pool, compiled: Mutex::default() }
     }
 
     pub(crate) async fn create(&self, request: CreateMachine, now_ms: i64) -> Result<MachineRecord, Refusal> {
         check_name(&request.name)?;
         let machine_type = if request.express { MachineType::Express } else { MachineType::Standard };
-        self.compile(&request.definition, machine_type)?;
+        self.compile(&request.definition, machine_type).await?;
         if request.express {
             let why = "Loveless does not run EXPRESS state machines yet; create it with type STANDARD";
             return Err(Refusal::StateMachineTypeNotSupported(why.into()));
@@ -156,7 +170,7 @@ impl Machines {
         }
         let before = record.clone();
         if let Some(definition) = &request.definition {
-            self.compile(definition, MachineType::Standard)?;
+            self.compile(definition, MachineType::Standard).await?;
             record.definition = self.keep_definition(definition).await?;
         }
         if let Some(role_arn) = request.role_arn {
@@ -235,36 +249,56 @@ impl Machines {
     }
 
     /// A definition by its hash, ready to run.
-    pub(crate) async fn compiled(&self, hash: &str) -> Result<Arc<Machine>, Refusal> {
-        if let Some(machine) = self.cache().get(hash) {
-            return Ok(machine.clone());
+    pub(crate) async fn compiled(&self, hash: &str) -> Result<Arc<Compiled>, Failed> {
+        if let Some(compiled) = self.cache().get(hash) {
+            return Ok(compiled.clone());
         }
-        let text = self.definition(hash).await?;
-        let machine = Arc::new(parse(&text, MachineType::Standard).map_err(Refusal::InvalidDefinition)?);
+        let text = self.definition(hash).await.map_err(Failed::Refused)?;
+        let hash: Arc<str> = hash.into();
+        let parsed = self.parse(&hash, &text, MachineType::Standard).await?;
+        let machine = parsed.map_err(|wrong| Failed::Refused(Refusal::InvalidDefinition(wrong)))?;
+        let compiled = Arc::new(Compiled::new(hash.clone(), machine));
         let mut cache = self.cache();
         if cache.len() >= COMPILED_MAX {
             cache.clear();
         }
-        cache.insert(hash.to_owned(), machine.clone());
-        Ok(machine)
+        // Whoever was first is the one: what is known of a machine's pace is known in one place.
+        Ok(cache.entry(hash).or_insert(compiled).clone())
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Machine>>> {
+    fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Arc<Compiled>>> {
         // A panic while it was held cannot have left a half-made entry: entries go in whole.
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is wrong with a definition.
-    pub(crate) fn validate(&self, text: &str, machine_type: MachineType) -> Vec<Diagnostic> {
-        match self.compile(text, machine_type) {
+    /// What is wrong with a definition. One that could not be looked at is not found valid.
+    pub(crate) async fn validate(&self, text: &str, machine_type: MachineType) -> Vec<Diagnostic> {
+        match self.compile(text, machine_type).await {
+            Ok(_) => Vec::new(),
             Err(Refusal::InvalidDefinition(diagnostics)) => diagnostics,
-            Ok(_) | Err(_) => Vec::new(),
+            Err(refusal) => {
+                let message = format!("The definition could not be checked; try again: {refusal}");
+                vec![Diagnostic { code: Code::Schema, message, location: None }]
+            }
         }
     }
 
+    /// Parses on the compute pool what is large.
+    async fn parse(
+        &self,
+        line: &Arc<str>,
+        text: &str,
+        machine_type: MachineType,
+    ) -> Result<Result<Machine, Vec<Diagnostic>>, Undone> {
+        let (cost, text) = (text.len().saturating_mul(COMPILE_COST), text.to_owned());
+        let jsonata = self.jsonata.clone();
+        self.pool.compute(line, cost, move || parse(&text, machine_type, &jsonata)).await
+    }
+
     /// Parses and validates; a resource that no connector knows is refused here and not when it runs.
-    fn compile(&self, text: &str, machine_type: MachineType) -> Result<Machine, Refusal> {
-        let machine = parse(text, machine_type).map_err(Refusal::InvalidDefinition)?;
+    async fn compile(&self, text: &str, machine_type: MachineType) -> Result<Machine, Refusal> {
+        let parsed = self.parse(&DEFINITIONS.into(), text, machine_type).await?;
+        let machine = parsed.map_err(Refusal::InvalidDefinition)?;
         let mut unknown = Vec::new();
         for state in &machine.states {
             if let Body::Task(task) = &state.body

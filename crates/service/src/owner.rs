@@ -1,32 +1,30 @@
-//! The owner of a shard: decides what its executions do, one step of each in flight at a time.
+//! The owner of a shard: one step of each of its executions in flight at a time, and everything else in its order.
 //!
 //! ```text
-//!   job ─► live? ─► apply ─► commit ─► effects, reply, next job of the execution
-//!            │ no                │ conflict
-//!            └─ load ◄───────────┘
+//!   job ─► live? ─► decide ─► commit ─► effects, reply, next job of the execution
+//!            │ no     here, or on the pool   │ conflict
+//!            └─ load ◄───────────────────────┘
 //! ```
 //!
-//! A job that comes while a step is in flight waits behind it, so that what a job sees is durable. A conflict drops
-//! the live execution and decides again from what the store holds.
+//! A job that comes while its execution is being loaded, decided or committed waits behind that, so that what a job
+//! sees is durable; the other executions of the shard go on. A conflict drops the live execution and decides again from
+//! what the store holds.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use asl::machine::Machine;
-use bytes::Bytes;
-use engine::{Effect, Event, Execution, Rejected, TaskId, TaskView, Transition};
+use engine::{Effect, Event, Rejected, TaskId, TaskView};
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
-use store::{
-    CommitterHandle, ExecutionId, Expect, Loaded, OutboxRow, QueueEntry, QueueKey, StepOutcome, StepWrite,
-    StoreError, Timer,
-};
+use store::{CommitterHandle, ExecutionId, StepOutcome, StoreError, Timer};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::activity::queue_of;
+use crate::decision::{Case, Decided};
 use crate::execution::ExecutionRecord;
-use crate::history;
-use crate::machine::decode;
+use crate::live::Live;
+use crate::pool::{self, NoRoom, Undone};
 use crate::refusal::Refusal;
 use crate::service::Shared;
 
@@ -36,8 +34,6 @@ pub(crate) const JOBS_MAX: usize = 1024;
 const JOBS_PER_EXECUTION_MAX: usize = 256;
 /// Executions that an owner keeps in memory although nothing happens to them; 256 owners keep 16,384.
 const IDLE_MAX: usize = 64;
-/// A checkpoint is written when the journal since the last one is larger than it, and than this.
-const CHECKPOINT_BYTES_MIN: usize = 64 * 1024;
 /// How often a job is decided again after a conflict, before its caller hears of it.
 const ATTEMPTS_MAX: u32 = 8;
 
@@ -49,6 +45,8 @@ pub(crate) struct Job {
     pub(crate) definition: Option<String>,
     /// A timer row that this event consumes.
     pub(crate) timer: Option<Timer>,
+    /// How often it was decided in vain.
+    pub(crate) attempts: u32,
     pub(crate) reply: oneshot::Sender<Result<Answer, Failed>>,
 }
 
@@ -69,8 +67,29 @@ pub(crate) enum Failed {
     NameTaken,
     /// The event does not fit.
     Rejected(Rejected),
+    /// The engine broke on it, or the execution cannot be brought back to memory. It would be so again.
+    Broken(String),
     /// Something else.
     Refused(Refusal),
+}
+
+impl Failed {
+    /// As the answer to a request; what the request has words of its own for, it has matched before.
+    pub(crate) fn into_refusal(self) -> Refusal {
+        match self {
+            Failed::Refused(refusal) => refusal,
+            Failed::Broken(why) => Refusal::Unavailable(why),
+            other => Refusal::Unavailable(format!("the execution's owner says: {other:?}")),
+        }
+    }
+
+    /// Why, unless somebody was faster: the execution or its task was over before.
+    pub(crate) fn trouble(self) -> Option<Refusal> {
+        match self {
+            Failed::Absent | Failed::NameTaken | Failed::Rejected(_) => None,
+            failed => Some(failed.into_refusal()),
+        }
+    }
 }
 
 impl From<StoreError> for Failed {
@@ -79,35 +98,41 @@ impl From<StoreError> for Failed {
     }
 }
 
-/// An execution in memory.
-pub(crate) struct Live {
-    pub(crate) execution: Execution,
-    pub(crate) machine: Arc<Machine>,
-    definition: String,
-    /// Bytes of chunks since the last checkpoint, and the size of that.
-    journal_bytes: usize,
-    checkpoint_bytes: usize,
+impl From<Undone> for Failed {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::Broken(message) => Failed::Broken(message),
+            Undone::NoRoom(NoRoom::Full) => Failed::Refused(Refusal::Throttled),
+            Undone::NoRoom(NoRoom::Closed) => Failed::Refused(Refusal::stopping()),
+        }
+    }
 }
 
 /// What is known of an execution that something happens to.
 #[derive(Default)]
 struct Slot {
+    /// Absent also while something in flight has it.
     live: Option<Box<Live>>,
-    /// A load or a commit is in flight.
+    /// A load, a decision or a commit is in flight.
     busy: bool,
-    waiting: VecDeque<(Job, u32)>,
+    waiting: VecDeque<Job>,
 }
 
 /// Something in flight that has come back.
 enum Landed {
     Loaded {
-        id: ExecutionId,
-        job: (Job, u32),
+        job: Job,
         result: Result<Option<Box<Live>>, Failed>,
     },
+    /// No step came of it.
+    Undecided {
+        job: Job,
+        live: Option<Box<Live>>,
+        failed: Failed,
+    },
     Committed {
-        id: ExecutionId,
-        job: (Job, u32),
+        job: Job,
+        live: Box<Live>,
         effects: Vec<Effect>,
         result: Result<StepOutcome, StoreError>,
     },
@@ -132,7 +157,7 @@ impl Owner {
         while open || !self.in_flight.is_empty() {
             tokio::select! {
                 job = inbox.recv(), if open => match job {
-                    Some(job) => self.accept((job, 0)),
+                    Some(job) => self.accept(job),
                     None => open = false,
                 },
                 Some(landed) = self.in_flight.next() => self.landed(landed),
@@ -140,59 +165,92 @@ impl Owner {
         }
     }
 
-    fn accept(&mut self, job: (Job, u32)) {
-        let slot = self.slots.entry(job.0.execution).or_default();
+    fn accept(&mut self, job: Job) {
+        let slot = self.slots.entry(job.execution).or_default();
         if !slot.busy {
             return self.begin(job);
         }
         if slot.waiting.len() >= JOBS_PER_EXECUTION_MAX {
-            return answer(job.0, Err(Failed::Refused(Refusal::Throttled)));
+            return answer(job, Err(Failed::Refused(Refusal::Throttled)));
         }
         slot.waiting.push_back(job);
     }
 
-    /// Decides a job now, or loads its execution first.
-    fn begin(&mut self, job: (Job, u32)) {
-        let id = job.0.execution;
+    /// Decides a job, or loads its execution first.
+    fn begin(&mut self, job: Job) {
+        let id = job.execution;
         let slot = self.slots.entry(id).or_default();
-        if slot.live.is_some() {
-            return self.decide(job);
+        if let Some(live) = slot.live.take() {
+            return self.decide(job, live);
         }
         slot.busy = true;
         let shared = self.shared.clone();
         self.in_flight.push(Box::pin(async move {
-            let result = match (&job.0.event, &job.0.definition) {
-                (Event::Start(_), Some(definition)) => begin_live(&shared, definition).await.map(Some),
-                _ => load(&shared, id).await,
+            let load = async {
+                match (&job.event, &job.definition) {
+                    (Event::Start(_), Some(definition)) => Live::begin(&shared, definition).await.map(Some),
+                    _ => Live::load(&shared, id).await,
+                }
             };
-            Landed::Loaded { id, job, result }
+            let result = AssertUnwindSafe(load).catch_unwind().await.unwrap_or_else(|panic| {
+                let why = pool::message(&*panic);
+                Err(Failed::Broken(format!("execution {id} cannot be brought back: {why}")))
+            });
+            Landed::Loaded { job, result }
         }));
     }
 
-    fn landed(&mut self, landed: Landed) {
-        let id = match landed {
-            Landed::Loaded { id, job, result } => {
-                let slot = self.slots.entry(id).or_default();
-                slot.busy = false;
-                match result {
-                    Ok(Some(live)) => {
-                        slot.live = Some(live);
-                        self.decide(job);
-                    }
-                    Ok(None) => answer(job.0, Err(Failed::Absent)),
-                    Err(failed) => answer(job.0, Err(failed)),
+    /// Lets the engine decide, here or on the pool, and hands the step to the committer.
+    fn decide(&mut self, job: Job, live: Box<Live>) {
+        let (id, line) = (job.execution, live.definition.hash.clone());
+        let case = Case { id, event: job.event.clone(), timer: job.timer, live };
+        if !case.may_take_long() {
+            return match case.decide_here(&self.shared) {
+                Decided::Nothing { live, failed } => self.undecided(job, live, failed),
+                decided => self.put_in_flight(id, commit(self.committer.clone(), job, decided)),
+            };
+        }
+        let (shared, committer) = (self.shared.clone(), self.committer.clone());
+        match self.shared.pool.submit(&line, case, move |case| case.decide(&shared)) {
+            // The job stays here: when this owner is gone, whoever waits for its answer hears of that.
+            Ok(handed) => self.put_in_flight(id, async move {
+                match handed.done().await {
+                    Ok(decided) => commit(committer, job, decided).await,
+                    Err(undone) => Landed::Undecided { job, live: None, failed: undone.into() },
                 }
-                id
-            }
-            Landed::Committed { id, job, effects, result } => {
-                self.committed(id, job, effects, result);
-                id
-            }
-        };
+            }),
+            Err((case, reason)) => self.undecided(job, Some(case.live), Undone::NoRoom(reason).into()),
+        }
+    }
+
+    fn put_in_flight(&mut self, id: ExecutionId, work: impl Future<Output = Landed> + Send + 'static) {
+        self.slots.entry(id).or_default().busy = true;
+        self.in_flight.push(Box::pin(work));
+    }
+
+    /// No step came of a job. The execution is as it was; one that has not even started is nothing to keep.
+    fn undecided(&mut self, job: Job, live: Option<Box<Live>>, failed: Failed) {
+        let slot = self.slots.entry(job.execution).or_default();
+        slot.live = live.filter(|live| live.execution.step > 0);
+        answer(job, Err(failed));
+    }
+
+    fn landed(&mut self, landed: Landed) {
+        let id = landed.job().execution;
+        self.slots.entry(id).or_default().busy = false;
+        match landed {
+            Landed::Loaded { job, result } => match result {
+                Ok(Some(live)) => self.decide(job, live),
+                Ok(None) => answer(job, Err(Failed::Absent)),
+                Err(failed) => answer(job, Err(failed)),
+            },
+            Landed::Undecided { job, live, failed } => self.undecided(job, live, failed),
+            Landed::Committed { job, live, effects, result } => self.committed(job, live, effects, result),
+        }
         self.go_on(id);
     }
 
-    /// Takes the jobs that waited, as long as none puts a step in flight.
+    /// Takes the jobs that waited, as long as none puts something in flight.
     fn go_on(&mut self, id: ExecutionId) {
         while let Some(slot) = self.slots.get_mut(&id) {
             if slot.busy {
@@ -221,72 +279,57 @@ impl Owner {
         }
     }
 
-    /// Lets the engine decide, and hands the step to the committer.
-    fn decide(&mut self, job: (Job, u32)) {
-        let id = job.0.execution;
-        let Some(slot) = self.slots.get_mut(&id) else { return };
-        let Some(live) = &mut slot.live else { return };
-        let expect = match live.execution.step {
-            0 => Expect::Absent,
-            step => Expect::Version(u64::from(step)),
-        };
-        let decided = self.shared.decide(id, &live.machine, &mut live.execution, job.0.event.clone());
-        let transition = match decided {
-            Ok(transition) => transition,
-            Err(failed) => {
-                if matches!(failed, Failed::Refused(_)) {
-                    slot.live = None;
-                }
-                return answer(job.0, Err(failed));
-            }
-        };
-        let write = live.step(id, expect, &transition, job.0.timer);
-        slot.busy = true;
-        let committer = self.committer.clone();
-        self.in_flight.push(Box::pin(async move {
-            let result = committer.commit(write).await;
-            Landed::Committed { id, job, effects: transition.effects, result }
-        }));
-    }
-
     fn committed(
         &mut self,
-        id: ExecutionId,
-        job: (Job, u32),
+        mut job: Job,
+        live: Box<Live>,
         effects: Vec<Effect>,
         result: Result<StepOutcome, StoreError>,
     ) {
+        let id = job.execution;
         let slot = self.slots.entry(id).or_default();
-        slot.busy = false;
-        let (job, attempt) = job;
         match result {
             Ok(StepOutcome::Committed { .. }) => {
-                let Some(live) = &slot.live else { return };
-                self.shared.perform(id, &live.execution, &live.machine, effects);
+                let live = slot.live.insert(live);
+                self.shared.perform(id, &live.execution, &live.definition.machine, effects);
                 let task = task_of(&job.event).and_then(|task| live.execution.task(task));
-                let record = ExecutionRecord::of(&live.execution, &live.definition);
-                answer(job, Ok(Answer { record, task }));
+                answer(job, Ok(Answer { record: live.record(), task }));
             }
-            Ok(StepOutcome::NameTaken) => {
-                slot.live = None;
-                answer(job, Err(Failed::NameTaken));
-            }
+            Ok(StepOutcome::NameTaken) => answer(job, Err(Failed::NameTaken)),
             Ok(outcome) => {
                 // Somebody else moved the execution: what was decided is void.
-                slot.live = None;
-                if attempt + 1 < ATTEMPTS_MAX {
-                    slot.waiting.push_front((job, attempt + 1));
+                job.attempts += 1;
+                if job.attempts < ATTEMPTS_MAX {
+                    slot.waiting.push_front(job);
                 } else {
                     let why = format!("execution {id} kept changing: {outcome:?}");
                     answer(job, Err(Failed::Refused(Refusal::Unavailable(why))));
                 }
             }
             Err(error) => {
-                slot.live = None;
                 self.shared.store_failed(&error);
                 answer(job, Err(error.into()));
             }
         }
+    }
+}
+
+impl Landed {
+    fn job(&self) -> &Job {
+        match self {
+            Landed::Loaded { job, .. } | Landed::Undecided { job, .. } | Landed::Committed { job, .. } => job,
+        }
+    }
+}
+
+/// Hands the step of a decision to the committer, if one came of it.
+async fn commit(committer: CommitterHandle, job: Job, decided: Decided) -> Landed {
+    match decided {
+        Decided::Step { live, write, effects } => {
+            let result = committer.commit(write).await;
+            Landed::Committed { job, live, effects, result }
+        }
+        Decided::Nothing { live, failed } => Landed::Undecided { job, live, failed },
     }
 }
 
@@ -302,110 +345,5 @@ fn task_of(event: &Event) -> Option<TaskId> {
     }
 }
 
-impl Live {
-    /// The rows of a step.
-    fn step(
-        &mut self,
-        id: ExecutionId,
-        expect: Expect,
-        transition: &Transition,
-        consumed: Option<Timer>,
-    ) -> StepWrite {
-        let chunk = Bytes::from(transition.encode());
-        self.journal_bytes += chunk.len();
-        let mut write = StepWrite::new(id, expect, chunk);
-        write.timers_deleted.extend(consumed);
-        let now_ms = crate::clock::now_ms();
-        for effect in &transition.effects {
-            match effect {
-                Effect::SetTimer(timer) => {
-                    write.timers_put.push(Timer { due_ms: timer.due_ms, id: timer.id.0 })
-                }
-                Effect::ClearTimer(timer) => {
-                    let timer = Timer { due_ms: timer.due_ms, id: timer.id.0 };
-                    if consumed != Some(timer) {
-                        write.timers_deleted.push(timer);
-                    }
-                }
-                Effect::Offer { task, activity } => {
-                    let key = QueueKey { queue: queue_of(activity), task: task.0 };
-                    write.tasks_put.push(QueueEntry { key, enqueued_ms: now_ms });
-                }
-                Effect::Withdraw { task, activity } => {
-                    write.tasks_deleted.push(QueueKey { queue: queue_of(activity), task: task.0 });
-                }
-                Effect::Call(task) => write.outbox_put.push(OutboxRow { id: task.0, body: Bytes::new() }),
-                Effect::Settle(task) => write.outbox_deleted.push(task.0),
-            }
-        }
-        if self.execution.step == 1 || self.execution.stopped_ms.is_some() {
-            write.listing = Some(ExecutionRecord::of(&self.execution, &self.definition).listing());
-        }
-        if self.journal_bytes > CHECKPOINT_BYTES_MIN.max(self.checkpoint_bytes) {
-            let checkpoint = self.execution.checkpoint();
-            self.checkpoint_bytes = checkpoint.len();
-            self.journal_bytes = 0;
-            write.checkpoint = Some(checkpoint.into());
-        }
-        write
-    }
-}
-
-/// An execution that is about to start.
-async fn begin_live(shared: &Shared, definition: &str) -> Result<Box<Live>, Failed> {
-    let machine = shared.machines.compiled(definition).await.map_err(Failed::Refused)?;
-    Ok(Box::new(Live {
-        execution: Execution::new(),
-        machine,
-        definition: definition.to_owned(),
-        journal_bytes: 0,
-        checkpoint_bytes: 0,
-    }))
-}
-
-/// Brings an execution back to memory: its checkpoint, the payloads that it still needs, and the changes since.
-pub(crate) async fn load(shared: &Shared, id: ExecutionId) -> Result<Option<Box<Live>>, Failed> {
-    let Some(loaded) = shared.store.load(id).await? else { return Ok(None) };
-    let Loaded { checkpoint, chunks, listing, .. } = loaded;
-    let damaged = |why: String| Failed::Refused(Refusal::Unavailable(format!("execution {id}: {why}")));
-    let listing = listing.ok_or_else(|| damaged("it has no list row".into()))?;
-    let record: ExecutionRecord = decode(&listing.body).map_err(Failed::Refused)?;
-    let machine = shared.machines.compiled(&record.definition).await.map_err(Failed::Refused)?;
-    let mut checkpoint_bytes = 0;
-    let mut execution = match checkpoint {
-        None => Execution::new(),
-        Some((_, bytes)) => {
-            checkpoint_bytes = bytes.len();
-            let mut execution =
-                Execution::from_checkpoint(&bytes).map_err(|error| damaged(error.to_string()))?;
-            fill(shared, id, &mut execution).await?;
-            execution
-        }
-    };
-    let mut journal_bytes = 0;
-    for (_, bytes) in &chunks {
-        journal_bytes += bytes.len();
-        for change in history::decode(bytes).map_err(Failed::Refused)?.changes {
-            execution.redo(change);
-        }
-    }
-    let definition = record.definition;
-    Ok(Some(Box::new(Live { execution, machine, definition, journal_bytes, checkpoint_bytes })))
-}
-
-/// Gives a checkpoint the texts of the payloads that it names.
-async fn fill(shared: &Shared, id: ExecutionId, execution: &mut Execution) -> Result<(), Failed> {
-    let live = execution.live_payloads();
-    let mut steps: Vec<u32> = live.iter().map(|payload| payload.step).collect();
-    steps.dedup();
-    for step in steps {
-        for (payload, text) in
-            history::payloads_in(&*shared.store, id, step).await.map_err(Failed::Refused)?
-        {
-            if live.binary_search(&payload).is_ok() {
-                execution.fill(payload, text);
-            }
-        }
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

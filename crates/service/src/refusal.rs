@@ -3,6 +3,8 @@
 use asl::diagnostic::Diagnostic;
 use store::StoreError;
 
+use crate::pool::{NoRoom, Undone};
+
 /// A request that was not carried out, and why.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Refusal {
@@ -69,13 +71,30 @@ pub enum Refusal {
     /// More work than the queues hold.
     #[error("too much work")]
     Throttled,
-    /// The server is going down, or its store has failed.
+    /// The server is going down, its store has failed, or it broke on this request.
     #[error("unavailable: {0}")]
     Unavailable(String),
+}
+
+impl Refusal {
+    /// The answer of a server that is on its way down.
+    pub(crate) fn stopping() -> Self {
+        Refusal::Unavailable("the server is shutting down".into())
+    }
 }
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         Refusal::Unavailable(error.to_string())
+    }
+}
+
+impl From<Undone> for Refusal {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::Broken(message) => Refusal::Unavailable(message),
+            Undone::NoRoom(NoRoom::Full) => Refusal::Throttled,
+            Undone::NoRoom(NoRoom::Closed) => Refusal::stopping(),
+        }
     }
 }

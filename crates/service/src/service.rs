@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use asl::MachineType;
 use asl::diagnostic::Diagnostic;
+use asl::jsonata::Jsonata;
 use asl::machine::Machine;
 use connect::Connector;
-use engine::{Effect, Event, Execution, Limits, Moment, Start, Status, TaskId, Transition, World};
+use engine::{Effect, Event, Execution, Limits, Start, Status};
 use futures::FutureExt;
+use jsonata::Evaluator;
 use store::{
     Catalogue, Committer, Direction, ExecutionId, Expect, ListQuery, PutOutcome, SHARDS, Store, StoreError,
     Timer,
@@ -29,6 +31,7 @@ use crate::execution::{
 use crate::history::{self, HistoryPage, HistoryRange};
 use crate::machine::{CreateMachine, MachineRecord, Machines, UpdateMachine, decode};
 use crate::owner::{Answer, Failed, JOBS_MAX, Job, Owner};
+use crate::pool::Pool;
 use crate::refusal::Refusal;
 use crate::token::{KEY_BYTES, Tokens};
 
@@ -36,6 +39,8 @@ use crate::token::{KEY_BYTES, Tokens};
 const TOKEN_KEY: (&str, &str) = ("secret", "task-token-key");
 /// The first and the longest pause before an event that found no room is sent again.
 const PAUSE_MS: (u64, u64) = (20, 2000);
+/// How long a stop waits for what is in flight: half of what container runtimes give a process before they kill it.
+const STOP_MAX: Duration = Duration::from_secs(5);
 /// Executions that DeleteStateMachine stops at a time.
 const STOPS_PER_PAGE: usize = 100;
 
@@ -48,12 +53,15 @@ pub struct ServiceOptions {
     pub limits: Limits,
     /// Pushed tasks that run at the same time.
     pub calls_max: usize,
+    /// What compiles and evaluates expressions.
+    pub jsonata: Arc<dyn Jsonata>,
 }
 
 impl ServiceOptions {
     /// AWS's limits, and room for a thousand calls: Lambda's own default concurrency.
     pub fn new(place: Place) -> Self {
-        ServiceOptions { place, limits: Limits::STRICT, calls_max: 1000 }
+        let jsonata = Arc::new(Evaluator::new(jsonata::Limits::STRICT));
+        ServiceOptions { place, limits: Limits::STRICT, calls_max: 1000, jsonata }
     }
 }
 
@@ -72,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) alarm: Alarm,
     pub(crate) dispatch: Dispatch,
     pub(crate) tokens: Tokens,
+    pub(crate) pool: Arc<Pool>,
     /// What a stop waits for before it closes the inboxes: tasks between their queue and a worker, and calls whose
     /// outcome is on its way to an owner.
     pub(crate) underway: TaskTracker,
@@ -80,47 +89,13 @@ pub(crate) struct Shared {
     inboxes: std::sync::RwLock<Vec<mpsc::Sender<Job>>>,
     stop: watch::Sender<bool>,
     failure: watch::Sender<Option<String>>,
-}
-
-/// What a decision may ask of this service.
-struct Surroundings<'a> {
-    shared: &'a Shared,
-    execution: ExecutionId,
-}
-
-impl World for Surroundings<'_> {
-    fn token(&self, task: TaskId) -> String {
-        self.shared.tokens.seal(self.execution, task)
-    }
-
-    fn has_activity(&self, arn: &str) -> bool {
-        self.shared.activities.exists(arn)
-    }
+    #[cfg(test)]
+    pub(crate) disturbance: crate::testing::Disturbance,
 }
 
 impl Shared {
-    /// Lets the engine decide about one event.
-    ///
-    /// A broken invariant in the engine is the trouble of one execution and not of its server: it is reported, the
-    /// step is void, and the execution stays as the store has it.
-    pub(crate) fn decide(
-        &self,
-        id: ExecutionId,
-        machine: &Machine,
-        execution: &mut Execution,
-        event: Event,
-    ) -> Result<Transition, Failed> {
-        let world = Surroundings { shared: self, execution: id };
-        let seed = getrandom::u64().unwrap_or_else(|_| now_ms() as u64);
-        let at = Moment { now_ms: now_ms(), seed, world: &world };
-        let limits = self.options.limits;
-        let decide = AssertUnwindSafe(|| engine::apply(machine, execution, event, at, limits));
-        match std::panic::catch_unwind(decide) {
-            Ok(decided) => decided.map_err(Failed::Rejected),
-            Err(_) => {
-                Err(Failed::Refused(Refusal::Unavailable(format!("the engine broke on execution {id}"))))
-            }
-        }
+    pub(crate) fn limits(&self) -> Limits {
+        self.options.limits
     }
 
     /// Performs the effects of a step that is durable.
@@ -180,13 +155,13 @@ impl Shared {
         definition: Option<String>,
         timer: Option<Timer>,
     ) -> Result<Answer, Failed> {
-        let stopped = || Failed::Refused(Refusal::Unavailable("the server is shutting down".into()));
+        let stopped = || Failed::Refused(Refusal::stopping());
         let inbox = {
             let inboxes = self.inboxes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
             inboxes.get(usize::from(execution.shard().0)).cloned().ok_or_else(stopped)?
         };
         let (reply, answer) = oneshot::channel();
-        let job = Job { execution, event, definition, timer, reply };
+        let job = Job { execution, event, definition, timer, attempts: 0, reply };
         match inbox.try_send(job) {
             Ok(()) => answer.await.map_err(|_| stopped())?,
             Err(mpsc::error::TrySendError::Full(_)) => Err(Failed::Refused(Refusal::Throttled)),
@@ -208,6 +183,12 @@ impl Shared {
             failure.get_or_insert_with(cause);
             first
         });
+    }
+
+    /// Takes no more events, and drops decisions that have not begun.
+    fn close(&self) {
+        self.inboxes.write().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+        self.pool.close();
     }
 
     pub(crate) fn has_stopped(&self) -> bool {
@@ -236,6 +217,9 @@ impl Service {
         let tokens = Tokens::new(token_key(&*catalogue).await?);
         let activities = Activities::open(catalogue.clone(), options.place.clone()).await?;
         let committer = Committer::spawn(store.clone());
+        let pool = Pool::start()
+            .map_err(|error| Refusal::Unavailable(format!("the system gives no threads to compute on: {error}")))?;
+        let pool = Arc::new(pool);
         let mut inboxes = Vec::with_capacity(SHARDS);
         let mut receivers = Vec::with_capacity(SHARDS);
         for _ in 0..SHARDS {
@@ -245,16 +229,25 @@ impl Service {
         }
         let shared = Arc::new(Shared {
             store,
-            machines: Machines::new(catalogue, connector.clone(), options.place.clone()),
+            machines: Machines::new(
+                catalogue,
+                connector.clone(),
+                options.jsonata.clone(),
+                options.place.clone(),
+                pool.clone(),
+            ),
             activities,
             alarm: Alarm::new(),
             dispatch: Dispatch::new(connector, options.calls_max),
             tokens,
+            pool,
             underway: TaskTracker::new(),
             options,
             inboxes: std::sync::RwLock::new(inboxes),
             stop: watch::Sender::new(false),
             failure: watch::Sender::new(None),
+            #[cfg(test)]
+            disturbance: crate::testing::Disturbance::default(),
         });
         let mut tasks = JoinSet::new();
         for receiver in receivers {
@@ -282,15 +275,27 @@ impl Service {
         }
     }
 
-    /// Stops: ends polls and calls, lets what is on its way arrive and every step in flight land. What is unfinished
-    /// goes on at the next start.
+    /// Stops: ends polls and calls, lets what is on its way arrive, and every step in flight land. Decisions that have
+    /// not begun are dropped, and so are those that take longer than a stop may: their events are rows, and what is
+    /// unfinished goes on at the next start.
     pub async fn shutdown(&self) {
+        self.stop(STOP_MAX).await;
+    }
+
+    pub(crate) async fn stop(&self, patience: Duration) {
         self.shared.stop.send_replace(true);
         self.shared.underway.close();
-        self.shared.underway.wait().await;
-        self.shared.inboxes.write().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
         let mut tasks = self.tasks.lock().await;
-        while tasks.join_next().await.is_some() {}
+        let landing = async {
+            self.shared.underway.wait().await;
+            self.shared.close();
+            while tasks.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(patience, landing).await.is_err() {
+            tracing::warn!("a decision takes longer than a stop may: it is made again at the next start");
+            self.shared.close();
+            tasks.shutdown().await;
+        }
     }
 
     // ---- machines ----
@@ -337,9 +342,9 @@ impl Service {
         hash: &str,
     ) -> Result<BTreeMap<Arc<str>, BTreeSet<Arc<str>>>, Refusal> {
         match self.shared.machines.compiled(hash).await {
-            Ok(machine) => Ok(asl::references(&machine)),
-            Err(Refusal::InvalidDefinition(_)) => Ok(BTreeMap::new()),
-            Err(refusal) => Err(refusal),
+            Ok(compiled) => Ok(asl::references(&compiled.machine)),
+            Err(Failed::Refused(Refusal::InvalidDefinition(_))) => Ok(BTreeMap::new()),
+            Err(failed) => Err(failed.into_refusal()),
         }
     }
 
@@ -422,7 +427,7 @@ impl Service {
     /// What is wrong with a definition.
     pub async fn validate(&self, definition: &str, express: bool) -> Vec<Diagnostic> {
         let machine_type = if express { MachineType::Express } else { MachineType::Standard };
-        self.shared.machines.validate(definition, machine_type)
+        self.shared.machines.validate(definition, machine_type).await
     }
 
     // ---- executions ----
@@ -457,7 +462,7 @@ impl Service {
             Ok(answer) => Ok(Started { arn, started_ms: answer.record.started_ms }),
             Err(Failed::NameTaken | Failed::Rejected(_)) => self.started_before(arn, &input).await,
             Err(Failed::Absent) => Err(Refusal::ExecutionDoesNotExist(arn)),
-            Err(Failed::Refused(refusal)) => Err(refusal),
+            Err(failed) => Err(failed.into_refusal()),
         }
     }
 
@@ -548,7 +553,7 @@ impl Service {
             // It ended by itself: that is final, and the request changes nothing.
             Err(Failed::Rejected(_)) => Ok(self.record(arn).await?.1.stopped_ms.unwrap_or_else(now_ms)),
             Err(Failed::Absent | Failed::NameTaken) => Err(Refusal::ExecutionDoesNotExist(arn.to_owned())),
-            Err(Failed::Refused(refusal)) => Err(refusal),
+            Err(failed) => Err(failed.into_refusal()),
         }
     }
 

@@ -60,7 +60,7 @@ impl Service {
                 | Rejected::Started,
             )) => Err(Refusal::TaskTimedOut),
             Err(Failed::Absent | Failed::NameTaken) => Err(Refusal::TaskDoesNotExist),
-            Err(Failed::Refused(refusal)) => Err(refusal),
+            Err(failed) => Err(failed.into_refusal()),
         }
     }
 

@@ -8,10 +8,10 @@ use std::cmp::Ordering;
 use crate::diagnostic::Diagnostics;
 use crate::fields::Fields;
 use crate::json::{Json, Number};
-use crate::machine::{Selection, StateId};
+use crate::jsonata::{self, Expression, Sees};
+use crate::machine::{Output, Payload, Selection, StateId};
 use crate::parse::Names;
 use crate::path::{Path, Scope};
-use crate::template::Template;
 use crate::timestamp;
 
 /// Rules inside rules: deeper ones are refused rather than risking the stack.
@@ -27,20 +27,33 @@ pub struct Choice {
     /// `Default`.
     pub default: Option<StateId>,
     /// The state's own `Assign`, for when no rule holds.
-    pub assign: Option<Template>,
-    /// `OutputPath`.
-    pub output: Selection,
+    pub assign: Option<Payload>,
+    /// `OutputPath`, or the state's own `Output`, for when no rule holds.
+    pub output: Output,
 }
 
 /// One entry of `Choices`.
 #[derive(Debug)]
 pub struct ChoiceRule {
     /// When it holds.
-    pub condition: Condition,
+    pub when: When,
     /// Where it leads.
     pub next: StateId,
     /// `Assign`, instead of the state's.
-    pub assign: Option<Template>,
+    pub assign: Option<Payload>,
+    /// `Output`, instead of the state's.
+    pub output: Option<jsonata::Template>,
+}
+
+/// When a rule holds.
+#[derive(Debug)]
+pub enum When {
+    /// By comparisons.
+    Compare(Condition),
+    /// By `Condition`, written down.
+    Fixed(bool),
+    /// By `Condition`, an expression.
+    Query(Expression),
 }
 
 /// What a rule asks.
@@ -153,28 +166,49 @@ impl Choice {
                 diagnostics.schema(at, "Expected value of type [OBJECT]");
                 continue;
             };
-            let mut rule = Fields::new(object, at);
+            let mut rule = fields.inside(object, at);
             rule.take("Comment");
             let next = names.target(&mut rule, "Next", diagnostics);
-            let assign = rule.assign(diagnostics);
-            let in_jsonata = rule.has("Condition");
-            rule.refuse_language(&["Condition", "Output"], ["JSONPath", "JSONata"], diagnostics);
-            if in_jsonata {
-                // It has no comparison: to say so would be noise.
-                continue;
-            }
-            let condition = condition(&mut rule, diagnostics, 0);
+            let assign = rule.assign(Sees::Input, diagnostics);
+            let (when, output) = if rule.language().is_jsonata() {
+                (query_condition(&mut rule, diagnostics), rule.query("Output", Sees::Input, diagnostics))
+            } else {
+                (comparisons(&mut rule, diagnostics), None)
+            };
             rule.finish(diagnostics);
-            if let (Some(condition), Some(next)) = (condition, next) {
-                rules.push(ChoiceRule { condition, next, assign });
+            if let (Some(when), Some(next)) = (when, next) {
+                rules.push(ChoiceRule { when, next, assign, output });
             }
         }
         let input = fields.selection("InputPath", diagnostics);
         let default = names.optional_target(fields, "Default", diagnostics);
-        let assign = fields.assign(diagnostics);
-        let output = fields.selection("OutputPath", diagnostics);
+        let assign = fields.assign(Sees::Input, diagnostics);
+        let output = fields.output(Sees::Input, diagnostics);
         Some(Choice { input, rules, default, assign, output })
     }
+}
+
+/// A rule in JSONPath.
+fn comparisons(rule: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<When> {
+    let in_jsonata = rule.has("Condition");
+    rule.refuse_language(&["Condition", "Output"], diagnostics);
+    // What is written in the other language has no comparison: to say so would be noise.
+    if in_jsonata { None } else { condition(rule, diagnostics, 0).map(When::Compare) }
+}
+
+/// A rule in JSONata: `Condition`.
+fn query_condition(rule: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<When> {
+    const FIELD: &str = "Condition";
+    let mut others = operators();
+    others.extend(["Variable", "And", "Or", "Not"]);
+    rule.refuse_language(&others, diagnostics);
+    if rule.is_expression(FIELD) {
+        return rule.expression(FIELD, Sees::Input, diagnostics).map(When::Query);
+    }
+    if !rule.has(FIELD) {
+        rule.missing(FIELD, diagnostics);
+    }
+    rule.boolean(FIELD, diagnostics).map(When::Fixed)
 }
 
 /// Reads And, Or, Not or a comparison.
@@ -184,13 +218,13 @@ fn condition(rule: &mut Fields<'_>, diagnostics: &mut Diagnostics, depth: usize)
         return None;
     }
     if let Some(rules) = rule.list("And", diagnostics) {
-        return conditions(rules, &rule.at("And"), diagnostics, depth).map(Condition::And);
+        return conditions(rule, rules, &rule.at("And"), diagnostics, depth).map(Condition::And);
     }
     if let Some(rules) = rule.list("Or", diagnostics) {
-        return conditions(rules, &rule.at("Or"), diagnostics, depth).map(Condition::Or);
+        return conditions(rule, rules, &rule.at("Or"), diagnostics, depth).map(Condition::Or);
     }
     if let Some(object) = rule.object("Not", diagnostics) {
-        let mut inner = Fields::new(object, rule.at("Not"));
+        let mut inner = rule.inside(object, rule.at("Not"));
         let negated = condition(&mut inner, diagnostics, depth + 1);
         inner.finish(diagnostics);
         return negated.map(|negated| Condition::Not(Box::new(negated)));
@@ -201,8 +235,9 @@ fn condition(rule: &mut Fields<'_>, diagnostics: &mut Diagnostics, depth: usize)
     comparison(rule, diagnostics)
 }
 
-fn conditions(
-    rules: &[Json],
+fn conditions<'a>(
+    around: &Fields<'a>,
+    rules: &'a [Json],
     at: &str,
     diagnostics: &mut Diagnostics,
     depth: usize,
@@ -214,7 +249,7 @@ fn conditions(
             diagnostics.schema(at, "Expected value of type [OBJECT]");
             continue;
         };
-        let mut inner = Fields::new(object, at);
+        let mut inner = around.inside(object, at);
         inner.take("Comment");
         out.extend(condition(&mut inner, diagnostics, depth + 1));
         inner.finish(diagnostics);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostics;
 use crate::fields::Fields;
 use crate::intrinsic::Call;
+use crate::jsonata::{Expression, Sees};
 use crate::path::Path;
 
 /// A Fail state.
@@ -26,6 +27,8 @@ pub enum Message {
     Path(Path),
     /// The `…Path` form with an intrinsic function.
     Intrinsic(Call),
+    /// An expression.
+    Query(Expression),
 }
 
 /// The intrinsic functions that give a string, and so may stand in `ErrorPath` and `CausePath` (asl-facts 9.2).
@@ -53,6 +56,9 @@ fn message(
     path_field: &'static str,
     diagnostics: &mut Diagnostics,
 ) -> Option<Message> {
+    if fields.is_expression(field) {
+        return fields.expression(field, Sees::Input, diagnostics).map(Message::Query);
+    }
     let fixed = fields.string(field, diagnostics).map(Message::Fixed);
     let text = fields.string(path_field, diagnostics);
     if fields.has(field) && fields.has(path_field) {

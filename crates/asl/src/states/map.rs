@@ -4,11 +4,11 @@
 
 use crate::diagnostic::Diagnostics;
 use crate::fields::Fields;
-use crate::machine::{ContainerId, Quantity};
+use crate::jsonata::{self, Sees};
+use crate::machine::{ContainerId, Payload, Quantity};
 use crate::parse::{Names, Parser};
 use crate::path::Path;
 use crate::states::work::Work;
-use crate::template::Template;
 
 /// The most iterations that an inline Map runs at a time, whatever it asks for (asl-facts 16.1).
 pub const INLINE_CONCURRENCY_MAX: u64 = 40;
@@ -18,8 +18,10 @@ pub const INLINE_CONCURRENCY_MAX: u64 = 40;
 pub struct Map {
     /// What it shares with the other states that work.
     pub work: Work,
-    /// `ItemsPath`; without it the whole input is the array.
-    pub items_path: Option<Path>,
+    /// Whether it is written in JSONata, whose errors read otherwise.
+    pub in_jsonata: bool,
+    /// `ItemsPath` or `Items`; without it the whole input is the array.
+    pub items: Option<Items>,
     /// `ItemSelector`, or `Parameters` as it was called.
     pub item_selector: Option<ItemSelector>,
     /// `ItemProcessor`, or `Iterator` as it was called.
@@ -32,11 +34,20 @@ pub struct Map {
     pub tolerated_failure_percentage: Option<Quantity>,
 }
 
+/// Where the array is.
+#[derive(Debug)]
+pub enum Items {
+    /// `ItemsPath`.
+    Path(Path),
+    /// `Items`.
+    Query(jsonata::Template),
+}
+
 /// What each iteration gets instead of its item.
 #[derive(Debug)]
 pub struct ItemSelector {
     /// Evaluated once per item; `$$.Map.Item` is the item.
-    pub template: Template,
+    pub template: Payload,
     /// The field that it was written in, for errors.
     pub field: &'static str,
 }
@@ -45,14 +56,14 @@ impl Map {
     pub(crate) fn parse(
         fields: &mut Fields<'_>,
         names: &Names<'_>,
-        parser: &mut Parser,
+        parser: &mut Parser<'_>,
         depth: usize,
     ) -> Option<Map> {
         let processor = processor(fields, parser, depth);
         let diagnostics = &mut parser.diagnostics;
-        let items_path = fields.path("ItemsPath", diagnostics);
-        let selector = fields.template("ItemSelector", diagnostics);
-        let parameters = fields.template("Parameters", diagnostics);
+        let items = items(fields, diagnostics);
+        let selector = fields.payload("ItemSelector", Sees::Input, diagnostics);
+        let parameters = fields.template("Parameters", diagnostics).map(Payload::JsonPath);
         let item_selector = selector
             .map(|template| ItemSelector { template, field: "ItemSelector" })
             .or(parameters.map(|template| ItemSelector { template, field: "Parameters" }));
@@ -80,7 +91,8 @@ impl Map {
         let work = Work::parse(fields, names, diagnostics)?;
         Some(Map {
             work,
-            items_path,
+            in_jsonata: fields.language().is_jsonata(),
+            items,
             item_selector,
             processor: processor?,
             max_concurrency,
@@ -88,6 +100,16 @@ impl Map {
             tolerated_failure_percentage,
         })
     }
+}
+
+fn items(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Items> {
+    const FIELD: &str = "Items";
+    let at = fields.at(FIELD);
+    let query = fields.query(FIELD, Sees::Input, diagnostics);
+    if query.as_ref().and_then(jsonata::Template::literal).is_some_and(|items| items.as_array().is_none()) {
+        diagnostics.schema(at, "Expected value of type [ARRAY]");
+    }
+    query.map(Items::Query).or_else(|| fields.path("ItemsPath", diagnostics).map(Items::Path))
 }
 
 fn label(fields: &mut Fields<'_>, parser: &mut Parser) {
@@ -101,7 +123,7 @@ fn label(fields: &mut Fields<'_>, parser: &mut Parser) {
 }
 
 /// `ItemProcessor` or `Iterator`.
-fn processor(fields: &mut Fields<'_>, parser: &mut Parser, depth: usize) -> Option<ContainerId> {
+fn processor(fields: &mut Fields<'_>, parser: &mut Parser<'_>, depth: usize) -> Option<ContainerId> {
     let (field, other) =
         if fields.has("Iterator") { ("Iterator", "ItemProcessor") } else { ("ItemProcessor", "Iterator") };
     if fields.has(other) {

@@ -2,18 +2,18 @@
 
 use crate::fields::Fields;
 use crate::json::Json;
-use crate::machine::ContainerId;
+use crate::jsonata::Sees;
+use crate::machine::{ContainerId, Payload};
 use crate::parse::{Names, Parser};
 use crate::states::work::Work;
-use crate::template::Template;
 
 /// A Parallel state.
 #[derive(Debug)]
 pub struct Parallel {
     /// What it shares with the other states that work.
     pub work: Work,
-    /// `Parameters`.
-    pub parameters: Option<Template>,
+    /// `Parameters` or `Arguments`.
+    pub parameters: Option<Payload>,
     /// `Branches`, in order.
     pub branches: Vec<ContainerId>,
 }
@@ -22,7 +22,7 @@ impl Parallel {
     pub(crate) fn parse(
         fields: &mut Fields<'_>,
         names: &Names<'_>,
-        parser: &mut Parser,
+        parser: &mut Parser<'_>,
         depth: usize,
     ) -> Option<Parallel> {
         if !fields.has("Branches") {
@@ -36,13 +36,13 @@ impl Parallel {
             .filter_map(|(index, entry)| branch(entry, format!("{at}[{index}]"), parser, depth))
             .collect();
         let diagnostics = &mut parser.diagnostics;
-        let parameters = fields.template("Parameters", diagnostics);
+        let parameters = fields.payload(fields.parameters_field(), Sees::Input, diagnostics);
         let work = Work::parse(fields, names, diagnostics)?;
         Some(Parallel { work, parameters, branches })
     }
 }
 
-fn branch(entry: &Json, at: String, parser: &mut Parser, depth: usize) -> Option<ContainerId> {
+fn branch(entry: &Json, at: String, parser: &mut Parser<'_>, depth: usize) -> Option<ContainerId> {
     let Json::Object(object) = entry else {
         parser.diagnostics.schema(at, "Expected value of type [OBJECT]");
         return None;

@@ -1,9 +1,11 @@
-//! Pass: hands its input on, perhaps reshaped. Order: InputPath, Parameters, Result, ResultPath, OutputPath.
+//! Pass: hands its input on, perhaps reshaped. Order in JSONPath: InputPath, Parameters, Result, ResultPath,
+//! OutputPath; JSONata has Output alone.
 
 use crate::diagnostic::Diagnostics;
 use crate::fields::{Fields, ResultPath};
 use crate::json::Json;
-use crate::machine::{Selection, Transition};
+use crate::jsonata::Sees;
+use crate::machine::{Output, Payload, Selection, Transition};
 use crate::parse::Names;
 use crate::template::Template;
 
@@ -19,9 +21,9 @@ pub struct Pass {
     /// `ResultPath`.
     pub result_path: ResultPath,
     /// `Assign`.
-    pub assign: Option<Template>,
-    /// `OutputPath`.
-    pub output: Selection,
+    pub assign: Option<Payload>,
+    /// `OutputPath` or `Output`.
+    pub output: Output,
     /// `Next` or `End`.
     pub next: Transition,
 }
@@ -36,8 +38,8 @@ impl Pass {
         let parameters = fields.template("Parameters", diagnostics);
         let result = fields.take("Result").cloned();
         let result_path = fields.result_path(diagnostics);
-        let assign = fields.assign(diagnostics);
-        let output = fields.selection("OutputPath", diagnostics);
+        let assign = fields.assign(Sees::Input, diagnostics);
+        let output = fields.output(Sees::Input, diagnostics);
         let next = names.transition(fields, diagnostics)?;
         Some(Pass { input, parameters, result, result_path, assign, output, next })
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
 use crate::fields::{Fields, SECONDS_MAX};
-use crate::machine::Quantity;
+use crate::jsonata::Sees;
+use crate::machine::{Payload, Quantity};
 use crate::parse::{MachineType, Names};
 use crate::states::work::Work;
-use crate::template::Template;
 
 /// A Task state.
 #[derive(Debug)]
@@ -18,10 +18,10 @@ pub struct Task {
     pub work: Work,
     /// `Resource`.
     pub resource: Resource,
-    /// `Parameters`.
-    pub parameters: Option<Template>,
+    /// `Parameters` or `Arguments`.
+    pub parameters: Option<Payload>,
     /// `Credentials`.
-    pub credentials: Option<Template>,
+    pub credentials: Option<Payload>,
     /// `TimeoutSeconds` or `TimeoutSecondsPath`.
     pub timeout: Option<Quantity>,
     /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
@@ -143,7 +143,7 @@ impl Task {
         diagnostics: &mut Diagnostics,
     ) -> Option<Task> {
         let resource = resource(fields, machine_type, diagnostics);
-        let parameters = fields.template("Parameters", diagnostics);
+        let parameters = fields.payload(fields.parameters_field(), Sees::Input, diagnostics);
         let credentials = credentials(fields, diagnostics);
         let timeout = fields.quantity("TimeoutSeconds", "TimeoutSecondsPath", 1..=SECONDS_MAX, diagnostics);
         let heartbeat =
@@ -203,7 +203,7 @@ pub fn unrecognized(resource: &str) -> String {
     )
 }
 
-fn credentials(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Template> {
+fn credentials(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Payload> {
     const FIELD: &str = "Credentials";
     let at = fields.at(FIELD);
     if let Some(object) = fields.object(FIELD, diagnostics)
@@ -212,7 +212,7 @@ fn credentials(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option
     {
         diagnostics.schema(at, "The field 'RoleArn' is required but was missing");
     }
-    fields.template(FIELD, diagnostics)
+    fields.payload(FIELD, Sees::Input, diagnostics)
 }
 
 #[cfg(test)]

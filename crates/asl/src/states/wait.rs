@@ -2,10 +2,10 @@
 
 use crate::diagnostic::Diagnostics;
 use crate::fields::{Fields, SECONDS_MAX};
-use crate::machine::{Selection, Transition};
+use crate::jsonata::{Expression, Sees};
+use crate::machine::{Output, Payload, Selection, Transition};
 use crate::parse::Names;
 use crate::path::Path;
-use crate::template::Template;
 use crate::timestamp;
 
 /// A Wait state.
@@ -16,9 +16,9 @@ pub struct Wait {
     /// What it waits for.
     pub until: Until,
     /// `Assign`.
-    pub assign: Option<Template>,
-    /// `OutputPath`.
-    pub output: Selection,
+    pub assign: Option<Payload>,
+    /// `OutputPath` or `Output`.
+    pub output: Output,
     /// `Next` or `End`.
     pub next: Transition,
 }
@@ -34,31 +34,43 @@ pub enum Until {
     Timestamp(i64),
     /// `TimestampPath`.
     TimestampPath(Path),
+    /// `Seconds`, as an expression.
+    SecondsQuery(Expression),
+    /// `Timestamp`, as an expression.
+    TimestampQuery(Expression),
 }
 
+const JSONATA_FIELDS: [&str; 2] = ["Seconds", "Timestamp"];
 const FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
 
 impl Wait {
     pub(crate) fn parse(
         fields: &mut Fields<'_>,
-        names: &Names<'_>,
+        targets: &Names<'_>,
         diagnostics: &mut Diagnostics,
     ) -> Option<Wait> {
-        let given = FIELDS.iter().filter(|field| fields.has(field)).count();
+        let names = if fields.language().is_jsonata() { &JSONATA_FIELDS[..] } else { &FIELDS[..] };
+        let given = names.iter().filter(|field| fields.has(field)).count();
         if given != 1 {
-            let message = format!("Exactly one of these fields is required: [{}]", FIELDS.join(", "));
+            let message = format!("Exactly one of these fields is required: [{}]", names.join(", "));
             diagnostics.schema(fields.location(), message);
         }
         let input = fields.selection("InputPath", diagnostics);
         let until = until(fields, diagnostics);
-        let assign = fields.assign(diagnostics);
-        let output = fields.selection("OutputPath", diagnostics);
-        let next = names.transition(fields, diagnostics)?;
+        let assign = fields.assign(Sees::Input, diagnostics);
+        let output = fields.output(Sees::Input, diagnostics);
+        let next = targets.transition(fields, diagnostics)?;
         Some(Wait { input, until: until?, assign, output, next })
     }
 }
 
 fn until(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Until> {
+    if fields.is_expression("Seconds") {
+        return fields.expression("Seconds", Sees::Input, diagnostics).map(Until::SecondsQuery);
+    }
+    if fields.is_expression("Timestamp") {
+        return fields.expression("Timestamp", Sees::Input, diagnostics).map(Until::TimestampQuery);
+    }
     let seconds = fields.integer("Seconds", 0..=SECONDS_MAX, diagnostics).map(Until::Seconds);
     let seconds_path = fields.path("SecondsPath", diagnostics).map(Until::SecondsPath);
     let timestamp = fields.string("Timestamp", diagnostics).and_then(|text| {

@@ -2,7 +2,8 @@
 
 use crate::diagnostic::Diagnostics;
 use crate::fields::{Fields, ResultPath};
-use crate::machine::{Selection, Transition};
+use crate::jsonata::Sees;
+use crate::machine::{Output, Payload, Selection, Transition};
 use crate::parse::Names;
 use crate::retry::{Catcher, Retrier, catchers, retriers};
 use crate::template::Template;
@@ -17,9 +18,9 @@ pub struct Work {
     /// `ResultPath`.
     pub result_path: ResultPath,
     /// `Assign`.
-    pub assign: Option<Template>,
-    /// `OutputPath`.
-    pub output: Selection,
+    pub assign: Option<Payload>,
+    /// `OutputPath` or `Output`.
+    pub output: Output,
     /// `Retry`.
     pub retriers: Vec<Retrier>,
     /// `Catch`.
@@ -37,8 +38,8 @@ impl Work {
         let input = fields.selection("InputPath", diagnostics);
         let result_selector = fields.template("ResultSelector", diagnostics);
         let result_path = fields.result_path(diagnostics);
-        let assign = fields.assign(diagnostics);
-        let output = fields.selection("OutputPath", diagnostics);
+        let assign = fields.assign(Sees::Result, diagnostics);
+        let output = fields.output(Sees::Result, diagnostics);
         let retriers = retriers(fields, diagnostics);
         let catchers = catchers(fields, names, diagnostics);
         let next = names.transition(fields, diagnostics)?;

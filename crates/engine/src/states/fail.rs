@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use asl::jsonata::Expected;
 use asl::states::fail::{Fail, Message};
 use asl::template::missing;
 
@@ -33,6 +34,7 @@ fn message<'a>(
             found.map_err(|text| step.runtime(site, text))?
         }
         Some(Message::Intrinsic(call)) => step.call(site, call, &data)?,
+        Some(Message::Query(expression)) => step.expression(site, expression, Expected::String)?,
     };
     match value.as_str() {
         Some(text) => Ok(Some(text.into())),

@@ -1,14 +1,15 @@
 //! Map, inline: one frame for each iteration that is running; the next starts when one is done.
 
 use asl::json::Json;
-use asl::states::map::{INLINE_CONCURRENCY_MAX, Map};
+use asl::jsonata::{Expected, QueryFailure};
+use asl::states::map::{INLINE_CONCURRENCY_MAX, Items, Map};
 
 use crate::change::Change;
 use crate::execution::{MapRun, Phase, Seat};
 use crate::failure::Raised;
 use crate::flow::Outcome;
 use crate::history::HistoryKind;
-use crate::io::Extra;
+use crate::io::{Extra, Role};
 use crate::payload::PayloadId;
 use crate::step::{Data, Site, Step};
 
@@ -27,13 +28,18 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Re
     if percentage.is_some_and(|percentage| percentage > 100) {
         return Err(step.runtime(site, "ToleratedFailurePercentage must be between 0 and 100."));
     }
-    let items = match &state.items_path {
-        Some(path) => Data::Value(step.find(site, path, &input)?),
+    let items = match &state.items {
+        Some(Items::Path(path)) => Data::Value(step.find(site, path, &input)?),
+        Some(Items::Query(query)) => {
+            let made = step.evaluate_query(site, &input, Role::Input, Extra::default(), |evaluation| {
+                query.evaluate_as(evaluation, Expected::Array)
+            });
+            Data::Value(made?)
+        }
         None => input.clone(),
     };
     let Some(length) = step.value(&items).as_array().map(<[Json]>::len) else {
-        let path = state.items_path.as_ref().map_or("$".to_owned(), ToString::to_string);
-        return Err(step.runtime(site, format!("Reference path \"{path}\" must point to array.")));
+        return Err(not_an_array(step, site, state, &items));
     };
     let items = step.name(items, &site.state.name)?;
     let input = step.name(input, &site.state.name)?;
@@ -57,6 +63,19 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Re
     Ok(Outcome::Parked)
 }
 
+/// What there is to iterate over is no array.
+fn not_an_array<'a>(step: &Step<'a>, site: &Site<'a>, state: &Map, items: &Data) -> Raised {
+    if state.in_jsonata {
+        let text = format!("Map state input must be an array but was: {}", step.value(items).to_text());
+        return step.query_failed(site, QueryFailure { location: None, text });
+    }
+    let path = match &state.items {
+        Some(Items::Path(path)) => path.to_string(),
+        Some(Items::Query(_)) | None => "$".to_owned(),
+    };
+    step.runtime(site, format!("Reference path \"{path}\" must point to array."))
+}
+
 /// Starts as many iterations as may run; each follows `last`.
 fn start_iterations<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map, last: u64) -> Result<(), Raised> {
     loop {
@@ -72,7 +91,7 @@ fn start_iterations<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map, last:
         let data = match &state.item_selector {
             Some(selector) => {
                 let extra = Extra { item: Some((index, item)), task: None };
-                step.template_with(site, &selector.template, &input, extra)?
+                step.payload(site, &selector.template, &input, Role::Input, extra)?
             }
             None => Data::Value(item),
         };

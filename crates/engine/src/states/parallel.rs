@@ -8,13 +8,14 @@ use crate::execution::{Phase, Seat};
 use crate::failure::Raised;
 use crate::flow::Outcome;
 use crate::history::HistoryKind;
+use crate::io::{Extra, Role};
 use crate::payload::PayloadId;
 use crate::step::{Data, Site, Step};
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Parallel) -> Result<Outcome, Raised> {
     let mut data = step.select(site, &state.work.input, Data::Named(site.input))?;
     if let Some(parameters) = &state.parameters {
-        data = step.template(site, parameters, &data)?;
+        data = step.payload(site, parameters, &data, Role::Input, Extra::default())?;
     }
     let input = step.name(data, &site.state.name)?;
     let started = step.record(site.frame, HistoryKind::ParallelStateStarted);

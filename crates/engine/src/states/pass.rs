@@ -1,21 +1,22 @@
-//! Pass: InputPath, Parameters, Result, ResultPath, OutputPath, in this order.
+//! Pass: InputPath, Parameters, Result, ResultPath, and OutputPath or Output, in this order.
 
 use asl::states::pass::Pass;
 
 use crate::failure::Raised;
 use crate::flow::Outcome;
+use crate::io::{Extra, Role};
 use crate::step::{Data, Site, Step};
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Pass) -> Result<Outcome, Raised> {
     let mut data = step.select(site, &state.input, Data::Named(site.input))?;
     if let Some(parameters) = &state.parameters {
-        data = step.template(site, parameters, &data)?;
+        data = step.template(site, parameters, &data, Extra::default())?;
     }
     if let Some(result) = &state.result {
         data = Data::Value(result.clone());
     }
-    let assigned = step.assignments(site, state.assign.as_ref(), &data)?;
+    let assigned = step.assignments(site, state.assign.as_ref(), &data, Role::Input)?;
     let merged = step.merge(site, &state.result_path, data)?;
-    let output = step.select(site, &state.output, merged)?;
+    let output = step.output(site, &state.output, merged, Role::Input)?;
     Ok(Outcome::Exit { output, next: state.next, assigned })
 }

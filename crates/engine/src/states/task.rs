@@ -13,7 +13,7 @@ use crate::execution::{FrameId, Phase, Stage, TaskId, TaskRun, Timer};
 use crate::failure::{Failure, Raised};
 use crate::flow::Outcome;
 use crate::history::{HistoryKind, TaskEvent};
-use crate::io::Extra;
+use crate::io::{Extra, Role};
 use crate::step::{Data, Site, Step};
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -> Result<Outcome, Raised> {
@@ -21,7 +21,7 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -
     let mut data = step.select(site, &state.work.input, Data::Named(site.input))?;
     let shown = Extra { task: waits_for_token(&state.resource).then_some(id), item: None };
     if let Some(parameters) = &state.parameters {
-        data = step.template_with(site, parameters, &data, shown)?;
+        data = step.payload(site, parameters, &data, Role::Input, shown)?;
     }
     let raw = Data::Named(site.input);
     let timeout_seconds = step.seconds(site, state.timeout.as_ref(), &raw, "TimeoutSecondsPath")?;
@@ -69,8 +69,8 @@ fn credentials<'a>(
     site: &Site<'a>,
     state: &'a Task,
 ) -> Result<Option<Arc<str>>, Raised> {
-    let Some(template) = &state.credentials else { return Ok(None) };
-    let made = step.template(site, template, &Data::Named(site.input))?;
+    let Some(payload) = &state.credentials else { return Ok(None) };
+    let made = step.payload(site, payload, &Data::Named(site.input), Role::Input, Extra::default())?;
     Ok(step.value(&made).get("RoleArn").and_then(Json::as_str).map(Arc::from))
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn heartbeat(step: &mut Step<'_>, id: TaskId) {
     step.set_phase(site.frame, Phase::Task(run));
 }
 
-/// The task is done: its result goes on through ResultSelector, ResultPath and OutputPath.
+/// The task is done: its result goes on through ResultSelector, ResultPath and OutputPath, or through Output.
 pub(crate) fn succeeded(step: &mut Step<'_>, id: TaskId, output: Arc<str>) {
     let Some((site, state)) = at(step, id) else { return };
     if output.len() > step.limits.payload_bytes_max {

@@ -1,14 +1,15 @@
 //! Wait: sets a timer, and goes on when it is due. A moment that has passed ends it at once.
 
 use asl::json::{Json, Number};
+use asl::jsonata::Expected;
 use asl::path::Path;
 use asl::states::wait::{Until, Wait};
 use asl::timestamp;
 
 use crate::execution::Phase;
-use crate::failure::Raised;
+use crate::failure::{Query, Raised};
 use crate::flow::Outcome;
-use crate::io::{Extra, plain};
+use crate::io::{Extra, Role, plain};
 use crate::step::{Data, Site, Step};
 
 /// The longest wait: 24,855 days are accepted, one more is not (recorded), which is 2³¹ seconds.
@@ -25,6 +26,15 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Wait) -
             step.after_seconds(seconds)
         }
         Until::TimestampPath(path) => moment(step, site, path, &data)?,
+        Until::SecondsQuery(expression) => {
+            let value = step.expression(site, expression, Expected::Integer)?;
+            let seconds = step.whole(site, expression, &value)?;
+            step.after_seconds(seconds)
+        }
+        Until::TimestampQuery(expression) => {
+            let value = step.expression(site, expression, Expected::String)?;
+            queried_moment(step, site, &value)?
+        }
     };
     if due_ms.saturating_sub(now_ms) > SECONDS_MAX * 1000 {
         return Err(step.runtime(site, "Wait state delay is too long."));
@@ -39,8 +49,8 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Wait) -
 
 pub(crate) fn resume<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Wait) -> Result<Outcome, Raised> {
     let data = step.select(site, &state.input, Data::Named(site.input))?;
-    let assigned = step.assignments(site, state.assign.as_ref(), &data)?;
-    let output = step.select(site, &state.output, data)?;
+    let assigned = step.assignments(site, state.assign.as_ref(), &data, Role::Input)?;
+    let output = step.output(site, &state.output, data, Role::Input)?;
     Ok(Outcome::Exit { output, next: state.next, assigned })
 }
 
@@ -76,5 +86,15 @@ fn moment<'a>(step: &mut Step<'a>, site: &Site<'a>, path: &Path, data: &Data) ->
              string: {path} == {value}"
         );
         step.runtime(site, text)
+    })
+}
+
+fn queried_moment<'a>(step: &mut Step<'a>, site: &Site<'a>, value: &Json) -> Result<i64, Raised> {
+    value.as_str().and_then(timestamp::parse).ok_or_else(|| {
+        let value = plain(value);
+        let text =
+            format!("The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {value}");
+        // Unlike a failed expression, this one follows the event of the entry (recorded).
+        Raised::query(step.cause(site, text), Query { location: Some("Timestamp".into()), entered: true })
     })
 }

@@ -22,7 +22,7 @@ use asl::machine::Machine;
 use asl::{MachineType, parse};
 use engine::{Event, Limits, TaskId, TimerId};
 
-use super::run::{Run, Surroundings, ZERO_MS, start};
+use super::run::{Run, Surroundings, ZERO_MS, jsonata, start};
 use super::show::{effect_line, failure_words, history_line, numbered, shown, task_name, timer_name};
 
 const FIELDS: [&str; 9] =
@@ -46,7 +46,7 @@ impl Case {
         let whole = json.as_object().ok_or("a case is an object")?.clone();
         known(&whole, &FIELDS)?;
         let definition = whole.get("machine").ok_or("a case has a 'machine'")?;
-        let machine = parse(&definition.to_text(), MachineType::Standard).map_err(|diagnostics| {
+        let machine = parse(&definition.to_text(), MachineType::Standard, &jsonata()).map_err(|diagnostics| {
             let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
             lines.join("\n")
         })?;
@@ -222,11 +222,12 @@ fn outcome(run: &Run<'_>, trace: Vec<String>) -> Json {
 
 fn limits(json: &Json) -> Result<Limits, String> {
     let Some(given) = json.as_object() else { return Ok(Limits::STRICT) };
-    known(given, &["payload_bytes_max", "history_events_max", "step_transitions_max"])?;
+    known(given, &["payload_bytes_max", "variables_bytes_max", "history_events_max", "step_transitions_max"])?;
     let or = |name: &str, strict: u64| json[name].as_i64().map_or(strict, |given| given as u64);
     let strict = Limits::STRICT;
     Ok(Limits {
         payload_bytes_max: or("payload_bytes_max", strict.payload_bytes_max as u64) as usize,
+        variables_bytes_max: or("variables_bytes_max", strict.variables_bytes_max as u64) as usize,
         history_events_max: or("history_events_max", strict.history_events_max),
         step_transitions_max: or("step_transitions_max", strict.step_transitions_max.into()) as u32,
     })

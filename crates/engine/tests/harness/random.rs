@@ -11,7 +11,7 @@ use engine::{Event, Limits, TaskId, TimerId};
 
 use super::dice::Dice;
 use super::machines::{DELETED_ACTIVITY, machine, value};
-use super::run::{Run, Surroundings, start};
+use super::run::{Run, Surroundings, jsonata, start};
 
 /// Runs of an ordinary test: a few seconds of work.
 const SEEDS: Range<u64> = 0..2500;
@@ -47,9 +47,10 @@ fn range(text: &str) -> Range<u64> {
 fn play(seed: u64) -> Result<bool, String> {
     let mut dice = Dice::new(seed);
     let definition = machine(&mut dice).to_text();
-    let machine = parse(&definition, MachineType::Standard).map_err(|problems| format!("{problems:?}"))?;
+    let machine = parse(&definition, MachineType::Standard, &jsonata()).map_err(|problems| format!("{problems:?}"))?;
     let limits = Limits {
         payload_bytes_max: *dice.pick(&[300, 262_144, 262_144]),
+        variables_bytes_max: *dice.pick(&[300, 10_485_760, 10_485_760]),
         history_events_max: *dice.pick(&[5, 40, 400, 400]),
         step_transitions_max: *dice.pick(&[1, 2, 512, 512]),
     };

@@ -99,6 +99,10 @@ pub(crate) fn history_line(event: &HistoryEvent, text: &dyn Fn(PayloadId) -> Arc
             format!("{state:?}StateExited name={name} output={}{assigned}", json(output))
         }
         HistoryKind::StateAborted(state) => format!("{state:?}StateAborted"),
+        HistoryKind::EvaluationFailed { failure, location, state } => {
+            let location = location.as_ref().map(|location| format!(" location={location}")).unwrap_or_default();
+            format!("EvaluationFailed state={state}{location}{}", failure_words(failure))
+        }
         HistoryKind::ParallelStateStarted => "ParallelStateStarted".into(),
         HistoryKind::ParallelStateSucceeded => "ParallelStateSucceeded".into(),
         HistoryKind::ParallelStateFailed => "ParallelStateFailed".into(),

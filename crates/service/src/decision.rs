@@ -1,0 +1,105 @@
+//! One decision: what the engine says to an event, and the rows that this becomes.
+//!
+//! A decision owns the execution while it is made, so it can be made anywhere: on the owner's thread, or on the compute
+//! pool. It knows nothing of what waits behind it.
+//!
+//! A broken invariant in the engine is the trouble of one execution and not of its server. The step is void, what is
+//! in memory is dropped, and the execution stays as the store has it: parked, with the report in the log. Nobody asks
+//! again by himself before the next start of the server (the clock leaves its timers alone), so a panic that comes back
+//! each time costs one decision for each start. It is not failed with an error of the language: what is stored is
+//! whole, and a release without the fault goes on from there; who does not want to wait for that stops the execution.
+
+use std::time::Instant;
+
+use engine::{Effect, Event, Moment, Rejected, TaskId, World};
+use store::{ExecutionId, StepWrite, Timer};
+
+use crate::clock::now_ms;
+use crate::live::Live;
+use crate::owner::Failed;
+use crate::pool::caught;
+use crate::service::Shared;
+
+/// An event and the execution that it is about.
+pub(crate) struct Case {
+    pub(crate) id: ExecutionId,
+    pub(crate) event: Event,
+    /// The timer row that the event consumes.
+    pub(crate) timer: Option<Timer>,
+    pub(crate) live: Box<Live>,
+}
+
+/// What came of a case.
+pub(crate) enum Decided {
+    /// A step, which the execution has in it.
+    Step { live: Box<Live>, write: StepWrite, effects: Vec<Effect> },
+    /// Nothing: the execution is as it was, or absent when nobody knows how it is.
+    Nothing { live: Option<Box<Live>>, failed: Failed },
+}
+
+impl Case {
+    /// Whether the decision belongs on the compute pool.
+    pub(crate) fn may_take_long(&self) -> bool {
+        self.live.definition.may_take_long(self.live.bytes_within_reach(), &self.event)
+    }
+
+    /// Decides on this thread, and takes note of how long that took.
+    pub(crate) fn decide_here(self, shared: &Shared) -> Decided {
+        let definition = self.live.definition.clone();
+        let begun = Instant::now();
+        let decided = self.decide(shared);
+        definition.took(begun.elapsed());
+        decided
+    }
+
+    /// Decides.
+    pub(crate) fn decide(self, shared: &Shared) -> Decided {
+        let Case { id, event, timer, mut live } = self;
+        let message = match caught(|| decide(shared, id, event, timer, &mut live)) {
+            Ok(Ok((write, effects))) => return Decided::Step { live, write, effects },
+            Ok(Err(rejected)) => {
+                return Decided::Nothing { live: Some(live), failed: Failed::Rejected(rejected) };
+            }
+            Err(message) => message,
+        };
+        let arn = live.execution.facts.as_ref().map(|facts| facts.arn.as_str()).unwrap_or_default();
+        tracing::error!(execution = %id, arn, message, "the engine broke; the execution stays as it is stored");
+        let failed = Failed::Broken(format!("the engine broke on execution {id}: {message}"));
+        Decided::Nothing { live: None, failed }
+    }
+}
+
+fn decide(
+    shared: &Shared,
+    id: ExecutionId,
+    event: Event,
+    timer: Option<Timer>,
+    live: &mut Live,
+) -> Result<(StepWrite, Vec<Effect>), Rejected> {
+    let expect = live.expect();
+    let world = Surroundings { shared, execution: id };
+    let seed = getrandom::u64().unwrap_or_else(|_| now_ms() as u64);
+    let at = Moment { now_ms: now_ms(), seed, world: &world };
+    let machine = &live.definition.machine;
+    let transition = engine::apply(machine, &mut live.execution, event, at, shared.limits())?;
+    let write = live.step(id, expect, &transition, timer);
+    Ok((write, transition.effects))
+}
+
+/// What a decision may ask of this service.
+struct Surroundings<'a> {
+    shared: &'a Shared,
+    execution: ExecutionId,
+}
+
+impl World for Surroundings<'_> {
+    fn token(&self, task: TaskId) -> String {
+        self.shared.tokens.seal(self.execution, task)
+    }
+
+    fn has_activity(&self, arn: &str) -> bool {
+        #[cfg(test)]
+        self.shared.disturbance.meet(arn);
+        self.shared.activities.exists(arn)
+    }
+}
