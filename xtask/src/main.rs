@@ -9,11 +9,14 @@ use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
 
+mod bench;
 mod command;
+mod compatibility;
 mod conformance;
 mod demo;
 mod docker;
 mod floor;
+mod fuzz;
 mod images;
 mod lint;
 mod python;
@@ -28,13 +31,20 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   test [--install] [--only STEP]...
-                       run everything: formatting, lints, tidy, Rust tests, Python client tests, conformance.
+                       run everything: formatting, lints, tidy, Rust tests, Python client tests, conformance,
+                       the demo, fuzz targets.
                        --install lets it use the system's package manager (root; implied by CI=true);
-                       STEP is one of lint, tidy, rust, python, conformance
+                       STEP is one of lint, tidy, rust, python, conformance, demo, fuzz
   lint                 formatting and clippy, warnings denied
   tidy                 the rules of the design, checked on the source
   conformance [--update-floor] [run_cases.py's own arguments]
                        run the recorded AWS cases in ../shared/conformance against a fresh server
+  compatibility [--run]
+                       write docs/compatibility.md from the results of the last conformance and JSONata runs;
+                       --run makes the conformance results first
+  fuzz [--seconds N] [TARGET]...
+                       run the fuzz targets of fuzz/, each for N seconds (60); a find is a file and fails the run
+  bench [--json]       measure what states cost, counted in allocations and bytes
   images               build the static binaries, and the images FROM scratch where a Docker engine answers
   venv                 only set up target/xtask/venv, and print its Python
 ";
@@ -62,6 +72,9 @@ fn run(arguments: &[String]) -> Result<bool> {
         "lint" => lint::run(&workspace),
         "tidy" => tidy::run(&workspace),
         "conformance" => conformance::run(&workspace, rest),
+        "compatibility" => compatibility::run(&workspace, rest),
+        "fuzz" => fuzz::run(&workspace, rest),
+        "bench" => bench::run(&workspace, rest),
         "images" => images::run(&workspace),
         "venv" => {
             println!("{}", python::ensure(&workspace, system::Install::Allowed)?.display());

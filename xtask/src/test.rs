@@ -13,9 +13,9 @@ use crate::docker::Engine;
 use crate::system::Install;
 use crate::tally::{Counts, Tally};
 use crate::workspace::Workspace;
-use crate::{conformance, demo, lint, python, server, tidy};
+use crate::{conformance, demo, fuzz, lint, python, server, tidy};
 
-const STEPS: [&str; 6] = ["lint", "tidy", "rust", "python", "conformance", "demo"];
+const STEPS: [&str; 7] = ["lint", "tidy", "rust", "python", "conformance", "demo", "fuzz"];
 
 /// What was asked for on the command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +60,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
     }
     if ["rust", "python", "conformance", "demo"].iter().any(|step| options.wants(step)) {
         run_tests(workspace, &options, install, &mut tally)?;
+    }
+    if options.wants("fuzz") {
+        fuzz::check(workspace, install, &mut tally);
     }
     Ok(tally.close())
 }
@@ -176,7 +179,7 @@ mod tests {
         let error = parse(&["--only", "tydi"]).expect_err("a typo is refused");
         assert_eq!(
             error.to_string(),
-            "--only needs one of lint, tidy, rust, python, conformance, demo, not 'tydi'"
+            "--only needs one of lint, tidy, rust, python, conformance, demo, fuzz, not 'tydi'"
         );
         assert!(parse(&["--instal"]).is_err());
     }

@@ -21,8 +21,8 @@ mod expression;
 mod template;
 
 pub use expression::{Expected, Expression, QueryFailure};
-pub use template::Template;
 pub(crate) use template::Misplaced;
+pub use template::Template;
 
 /// Compiles and evaluates expressions. Programs go back only to the implementation that made them.
 pub trait Jsonata: fmt::Debug + Send + Sync {

@@ -239,8 +239,8 @@ mod tests {
         let text = format!(
             r#"{{"StartAt": "S", "States": {{"S": {state}, "N": {{"Type": "Succeed", "OutputPath": "$"}}}}}}"#
         );
-        let machine =
-            parse(&text, MachineType::Standard, &jsonata()).unwrap_or_else(|wrong| panic!("{state}\n{wrong:?}"));
+        let machine = parse(&text, MachineType::Standard, &jsonata())
+            .unwrap_or_else(|wrong| panic!("{state}\n{wrong:?}"));
         let members = references(&machine).into_iter().map(|(state, names)| {
             let names = Json::array(names.iter().map(|name| Json::from(&**name)));
             (state.to_string(), names)

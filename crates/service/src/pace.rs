@@ -1,7 +1,7 @@
 //! How long a decision may take: told from the machine's shape and the bytes within reach, corrected by experience.
 //!
-//! Most decisions take microseconds, and handing one to the compute pool costs about as much as taking it: these stay
-//! on the owner's thread, where they also never wait behind long ones. A decision is made there when it *must* be
+//! Most decisions take microseconds (ten Pass states: 10 µs), and handing one to the compute pool costs about as much
+//! (5 µs and a wakeup on either side): these stay on the owner's thread, where they also never wait behind long ones. A decision is made there when it *must* be
 //! short: when the machine cannot run in circles within it, and what it can touch, times the states that it can visit,
 //! is little. That product bounds what is usual and not everything (a path can look at a small document many times);
 //! so a machine whose decision was slow all the same spends its next decisions on the pool.
@@ -20,8 +20,9 @@ use engine::Event;
 
 use crate::pool::COST_INLINE_MAX;
 
-/// What a transition costs besides the bytes of its payloads, in bytes: names, events, changes (measured: 2 to 4 µs).
-const TRANSITION_COST: usize = 384;
+/// What a transition costs besides the bytes of its payloads, in the pool's unit: names, events, changes (measured:
+/// about 1 µs).
+const TRANSITION_COST: usize = 192;
 /// A decision on an owner's thread that took longer than this was not short. It is well above what a decision of
 /// [`COST_INLINE_MAX`] takes, so that a thread that the system interrupted is rarely taken for a slow machine.
 const SLOW: Duration = Duration::from_millis(3);
@@ -148,7 +149,7 @@ mod tests {
 
     fn compiled(start: &str, states: Value) -> Compiled {
         let text = json!({"StartAt": start, "States": states}).to_string();
-        let jsonata: std::sync::Arc<dyn asl::jsonata::Jsonata> = std::sync::Arc::new(asl::jsonata::NoJsonata);
+        let jsonata: Arc<dyn asl::jsonata::Jsonata> = Arc::new(asl::jsonata::NoJsonata);
         Compiled::new("hash".into(), asl::parse(&text, asl::MachineType::Standard, &jsonata).unwrap())
     }
 
@@ -190,10 +191,8 @@ mod tests {
     #[test]
     fn what_is_within_reach_decides() {
         let chain = compiled("A", json!({"A": pass("B"), "B": task("Z"), "Z": {"Type": "Succeed"}}));
-        let done = |bytes: usize| Event::TaskSucceeded {
-            task: engine::TaskId(1),
-            output: " ".repeat(bytes).into(),
-        };
+        let done =
+            |bytes: usize| Event::TaskSucceeded { task: engine::TaskId(1), output: " ".repeat(bytes).into() };
         assert!(!chain.may_take_long(1000, &done(1000)));
         assert!(chain.may_take_long(COST_INLINE_MAX, &done(1000)), "what it holds counts");
         assert!(chain.may_take_long(1000, &done(COST_INLINE_MAX)), "what comes counts");

@@ -217,8 +217,9 @@ impl Service {
         let tokens = Tokens::new(token_key(&*catalogue).await?);
         let activities = Activities::open(catalogue.clone(), options.place.clone()).await?;
         let committer = Committer::spawn(store.clone());
-        let pool = Pool::start()
-            .map_err(|error| Refusal::Unavailable(format!("the system gives no threads to compute on: {error}")))?;
+        let pool = Pool::start().map_err(|error| {
+            Refusal::Unavailable(format!("the system gives no threads to compute on: {error}"))
+        })?;
         let pool = Arc::new(pool);
         let mut inboxes = Vec::with_capacity(SHARDS);
         let mut receivers = Vec::with_capacity(SHARDS);

@@ -10,18 +10,20 @@ use super::tree::Tree;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("asl", &[]),
     ("engine", &["asl"]),
+    ("jsonata", &["asl"]),
     ("store", &[]),
     ("lambda", &[]),
     ("buckets", &[]),
     ("events", &[]),
     ("connect", &["asl", "lambda"]),
-    ("service", &["asl", "engine", "store", "connect"]),
+    ("service", &["asl", "engine", "jsonata", "store", "connect"]),
     ("api", &["asl", "engine", "service"]),
     (
         "loveless",
         &[
             "asl",
             "engine",
+            "jsonata",
             "store",
             "lambda",
             "buckets",
@@ -35,10 +37,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("loveless-runner", &["lambda"]),
     ("rolling-ball", &[]),
     ("xtask", &[]),
+    // What measures and what attacks may use whatever it measures and attacks.
+    ("bench-payloads", &["asl", "engine"]),
+    ("loveless-fuzz", &["asl", "engine", "jsonata"]),
 ];
 
-/// Arrows that only a crate's tests may have.
-const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[("api", &["connect", "store"])];
+/// Arrows that only a crate's tests may have. Definitions and executions are tested with the evaluator that servers use.
+const ALLOWED_IN_TESTS: &[(&str, &[&str])] =
+    &[("asl", &["jsonata"]), ("engine", &["jsonata"]), ("api", &["connect", "store"])];
 
 /// Dependencies between our crates that the tables do not allow, and crates that they do not know.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {

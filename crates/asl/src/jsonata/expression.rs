@@ -55,7 +55,9 @@ impl Expected {
             | (Expected::String, Json::String(_))
             | (Expected::Number, Json::Number(_))
             | (Expected::Object, Json::Object(_)) => true,
-            (Expected::Integer, Json::Number(_)) => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+            (Expected::Integer, Json::Number(_)) => {
+                value.as_f64().is_some_and(|number| number.fract() == 0.0)
+            }
             _ => false,
         }
     }
@@ -133,7 +135,10 @@ impl Expression {
 
     /// A failure of this expression, in the sentence that begins with it.
     pub fn failure(&self, what: impl fmt::Display) -> QueryFailure {
-        let text = format!("The JSONata expression '{}' specified for the field '{}' {what}", self.source, self.field);
+        let text = format!(
+            "The JSONata expression '{}' specified for the field '{}' {what}",
+            self.source, self.field
+        );
         QueryFailure { location: Some(self.field.clone()), text }
     }
 }

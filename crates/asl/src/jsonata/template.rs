@@ -85,7 +85,8 @@ impl Node {
         match self {
             Node::Literal(value) => Ok(value.clone()),
             Node::Array(items) => {
-                let items: Result<Vec<Json>, _> = items.iter().map(|item| item.evaluate(evaluation)).collect();
+                let items: Result<Vec<Json>, _> =
+                    items.iter().map(|item| item.evaluate(evaluation)).collect();
                 items.map(Json::from)
             }
             Node::Object(members) => {

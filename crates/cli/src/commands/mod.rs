@@ -3,3 +3,4 @@
 pub(crate) mod demo;
 pub(crate) mod env;
 pub(crate) mod serve;
+pub(crate) mod validate;

@@ -24,7 +24,8 @@ async fn service(disk: &MemoryDisk) -> Service {
     let circle = json!({"Type": "Choice", "Default": "T", "Choices": [
         {"Variable": "$.again", "IsPresent": true, "Next": "A"}]});
     let wait = json!({"Type": "Wait", "Seconds": 1, "Next": "T"});
-    create(&service, "long", json!({"A": {"Type": "Pass", "Next": "C"}, "C": circle, "T": task, "Z": end})).await;
+    create(&service, "long", json!({"A": {"Type": "Pass", "Next": "C"}, "C": circle, "T": task, "Z": end}))
+        .await;
     create(&service, "short", json!({"A": {"Type": "Pass", "Next": "Z"}, "Z": end})).await;
     create(&service, "patient", json!({"A": wait, "T": task, "Z": end})).await;
     service

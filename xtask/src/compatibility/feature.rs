@@ -1,0 +1,237 @@
+//! Features that Loveless does not have yet, recognised in what a case sends.
+//!
+//! Two things together put a failing case here: its definitions or its operations use the feature, and the server said
+//! in so many words that it does not have it. The first alone would go on excusing failures after the feature is
+//! built; the second alone would not say which feature it was. Refuses to know the results' meaning beyond that.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+/// How Loveless says that it does not have something.
+const REFUSALS: [&str; 3] = ["Loveless does not", "UnknownOperationException", "The resource provided arn:"];
+/// Tasks of `arn:aws:states:::states:startExecution` that wait for the execution's end or its token.
+const AWAITED: [&str; 3] = [".sync", ".sync:2", ".waitForTaskToken"];
+
+/// A feature, in the order in which it claims a case that uses several: what is asked of the API comes first, because
+/// it is refused before a definition is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Feature {
+    TestState,
+    Express,
+    Versions,
+    DistributedMap,
+    NestedExecution,
+    Service,
+}
+
+impl Feature {
+    pub(super) const ALL: [Self; 6] = [
+        Self::DistributedMap,
+        Self::NestedExecution,
+        Self::Service,
+        Self::Express,
+        Self::Versions,
+        Self::TestState,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::TestState => "TestState",
+            Self::Express => "Express workflows",
+            Self::Versions => "Versions and aliases",
+            Self::DistributedMap => "Distributed Map",
+            Self::NestedExecution => "Nested executions that are waited for",
+            Self::Service => "Tasks of other AWS services",
+        }
+    }
+
+    /// By what it is recognised in a case, in Markdown.
+    pub(super) fn sign(self) -> &'static str {
+        match self {
+            Self::TestState => "the operation `TestState`",
+            Self::Express => "type `EXPRESS`, the operation `StartSyncExecution`",
+            Self::Versions => "`publish`, operations on versions and aliases",
+            Self::DistributedMap => {
+                "`Mode: DISTRIBUTED`, `ItemReader`, `ResultWriter`, operations on map runs"
+            }
+            Self::NestedExecution => "`states:startExecution` with `.sync`, `.sync:2` or `.waitForTaskToken`",
+            Self::Service => {
+                "`arn:aws:states:::` of services other than Lambda and Step Functions, `aws-sdk:`"
+            }
+        }
+    }
+}
+
+/// A feature that a case uses, and the integration by which it does, if that says more; empty otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Use {
+    pub(super) feature: Feature,
+    pub(super) integration: String,
+}
+
+/// The feature for which a failing case waits.
+pub(super) fn awaited(case: &Value, difference: &str) -> Option<Use> {
+    if !REFUSALS.iter().any(|words| difference.contains(words)) {
+        return None;
+    }
+    uses(case).into_iter().next()
+}
+
+/// All features that a case uses, those that claim it first coming first.
+pub(super) fn uses(case: &Value) -> BTreeSet<Use> {
+    let mut uses = Uses::default();
+    if case["type"] == "EXPRESS" {
+        uses.add(Feature::Express);
+    }
+    uses.look_into(&case["definition"]);
+    uses.look_into(&case["definition_text"]);
+    for step in case["steps"].as_array().into_iter().flatten() {
+        uses.operation(step["op"].as_str().unwrap_or_default());
+        uses.look_into(&step["params"]);
+    }
+    uses.found
+}
+
+#[derive(Default)]
+struct Uses {
+    found: BTreeSet<Use>,
+}
+
+impl Uses {
+    fn add(&mut self, feature: Feature) {
+        self.found.insert(Use { feature, integration: String::new() });
+    }
+
+    fn operation(&mut self, operation: &str) {
+        let name = operation.strip_prefix("stepfunctions:").unwrap_or_default();
+        if name == "TestState" {
+            self.add(Feature::TestState);
+        } else if name == "StartSyncExecution" {
+            self.add(Feature::Express);
+        } else if name.contains("Version") || name.contains("Alias") {
+            self.add(Feature::Versions);
+        } else if name.contains("MapRun") {
+            self.add(Feature::DistributedMap);
+        }
+    }
+
+    /// Walks a value and the JSON texts inside it: an API step sends its definition as text.
+    fn look_into(&mut self, value: &Value) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    self.member(name, member);
+                    self.look_into(member);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.look_into(item)),
+            Value::String(text) if text.trim_start().starts_with('{') => {
+                if let Ok(inner) = serde_json::from_str(text) {
+                    self.look_into(&inner);
+                }
+            }
+            _ => (),
+        }
+    }
+
+    fn member(&mut self, name: &str, value: &Value) {
+        match (name, value) {
+            ("type", Value::String(kind)) if kind == "EXPRESS" => self.add(Feature::Express),
+            ("publish", Value::Bool(true)) => self.add(Feature::Versions),
+            ("Mode", Value::String(mode)) if mode == "DISTRIBUTED" => self.add(Feature::DistributedMap),
+            ("ItemReader" | "ResultWriter", Value::Object(_)) => self.add(Feature::DistributedMap),
+            ("Resource", Value::String(arn)) => self.resource(arn),
+            _ => (),
+        }
+    }
+
+    fn resource(&mut self, arn: &str) {
+        let Some((_, integration)) = arn.split_once(":states:::") else {
+            return;
+        };
+        let (service, action) = integration.split_once(':').unwrap_or((integration, ""));
+        let feature = match service {
+            "lambda" => return,
+            "states" if AWAITED.iter().any(|suffix| action.ends_with(suffix)) => Feature::NestedExecution,
+            "states" => return,
+            _ => Feature::Service,
+        };
+        self.found.insert(Use { feature, integration: integration.to_owned() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn task(resource: &str) -> Value {
+        json!({"definition": {"States": {"S": {"Type": "Task", "Resource": resource}}}})
+    }
+
+    fn found(case: &Value) -> Vec<(Feature, String)> {
+        uses(case).into_iter().map(|one| (one.feature, one.integration)).collect()
+    }
+
+    #[test]
+    fn integrations_are_told_apart() {
+        for (resource, expected) in [
+            ("arn:aws:states:::lambda:invoke", None),
+            ("arn:aws:states:::lambda:invoke.waitForTaskToken", None),
+            ("arn:aws:states:::states:startExecution", None),
+            ("arn:aws:lambda:us-east-1:000000000000:function:f", None),
+            ("arn:aws:states:us-east-1:000000000000:activity:a", None),
+            ("arn:aws:states:::states:startExecution.sync", Some(Feature::NestedExecution)),
+            ("arn:aws:states:::states:startExecution.sync:2", Some(Feature::NestedExecution)),
+            ("arn:aws:states:::states:startExecution.waitForTaskToken", Some(Feature::NestedExecution)),
+            ("arn:aws:states:::dynamodb:putItem", Some(Feature::Service)),
+            ("arn:aws-cn:states:::aws-sdk:sfn:startExecution", Some(Feature::Service)),
+        ] {
+            let expected: Vec<_> = expected
+                .map(|feature| (feature, resource.split_once(":::").expect("it has one").1.to_owned()))
+                .into_iter()
+                .collect();
+            assert_eq!(found(&task(resource)), expected, "{resource}");
+        }
+    }
+
+    #[test]
+    fn features_are_found_at_any_depth_and_in_texts() {
+        let map = |processor: Value| json!({"States": {"P": {"Branches": [{"States": {"M": {"ItemProcessor": processor}}}]}}});
+        let distributed = map(json!({"ProcessorConfig": {"Mode": "DISTRIBUTED"}}));
+        let inline = map(json!({"ProcessorConfig": {"Mode": "INLINE"}}));
+        let only = |feature| vec![(feature, String::new())];
+        assert_eq!(found(&json!({"definition": distributed})), only(Feature::DistributedMap));
+        assert_eq!(
+            found(&json!({"definition_text": distributed.to_string()})),
+            only(Feature::DistributedMap)
+        );
+        assert_eq!(found(&json!({"definition": inline})), []);
+        assert_eq!(found(&json!({"definition_text": "{ broken"})), []);
+        let step = |op: &str, params: Value| json!({"steps": [{"op": op, "params": params}]});
+        let create = "stepfunctions:CreateStateMachine";
+        assert_eq!(
+            found(&step(create, json!({"definition": {"$json": distributed}}))),
+            only(Feature::DistributedMap)
+        );
+        assert_eq!(found(&step(create, json!({"type": "EXPRESS"}))), only(Feature::Express));
+        assert_eq!(found(&step(create, json!({"publish": true}))), only(Feature::Versions));
+        assert_eq!(found(&step(create, json!({"publish": false}))), []);
+        assert_eq!(found(&step("stepfunctions:ListMapRuns", json!({}))), only(Feature::DistributedMap));
+        assert_eq!(found(&step("stepfunctions:CreateStateMachineAlias", json!({}))), only(Feature::Versions));
+        assert_eq!(found(&step("sqs:ListQueueVersions", json!({}))), []);
+        assert_eq!(found(&json!({"type": "EXPRESS"})), only(Feature::Express));
+    }
+
+    #[test]
+    fn a_refusal_is_needed_and_the_api_claims_first() {
+        let case = json!({"steps": [{"op": "stepfunctions:TestState", "params": {
+            "definition": task("arn:aws:states:::dynamodb:putItem")["definition"].to_string()}}]});
+        assert_eq!(found(&case).len(), 2);
+        let awaited = |difference| awaited(&case, difference).map(|one| one.feature);
+        assert_eq!(awaited("got UnknownOperationException"), Some(Feature::TestState));
+        assert_eq!(awaited("event 3: expected TaskStateExited, got TaskFailed"), None);
+    }
+}
