@@ -9,8 +9,10 @@
 //! build, bound and report; what must hold is written in the targets.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -21,7 +23,8 @@ use crate::workspace::Workspace;
 
 /// Seconds for each target when nobody says: enough to walk away from.
 const SECONDS: u32 = 60;
-/// Seconds for each target in `cargo xtask test`: a minute for all of them.
+/// Seconds for each target in `cargo xtask test`: half a minute for all of them on two cores, which is less than the first
+/// build of libFuzzer and the targets takes.
 const SECONDS_IN_TEST: u32 = 10;
 /// One input may take this long; inputs are small, and the slowest of the seeds take milliseconds.
 const INPUT_SECONDS_MAX: u32 = 10;
@@ -119,9 +122,20 @@ fn fuzz(workspace: &Workspace, options: &Options, install: Install, tally: &mut 
     must({ written }.arg(&seeds))?;
     let wanted = if options.targets.is_empty() { &known } else { &options.targets };
     let programs = build(workspace, &folder, wanted)?;
-    for target in wanted {
-        let sound = one(workspace, &folder, &programs, target, options.seconds)?;
-        tally.check(&format!("fuzz: {target}"), sound);
+    // A fuzzer is one thread: as many of them at once as the machine runs.
+    let at_once = thread::available_parallelism().map_or(1, NonZero::get);
+    for some in wanted.chunks(at_once) {
+        let ended: Vec<Result<bool>> = thread::scope(|scope| {
+            let (folder, programs) = (&folder, &programs);
+            let begun = some
+                .iter()
+                .map(|target| scope.spawn(move || one(workspace, folder, programs, target, options.seconds)));
+            let running: Vec<_> = begun.collect();
+            running.into_iter().map(|run| run.join().expect("it returns its errors")).collect()
+        });
+        for (target, sound) in some.iter().zip(ended) {
+            tally.check(&format!("fuzz: {target}"), sound?);
+        }
     }
     Ok(())
 }
@@ -192,10 +206,12 @@ fn one(workspace: &Workspace, folder: &Path, programs: &Path, target: &str, seco
     let sound = command.status().with_context(|| format!("cannot run {target}"))?.success();
     let said = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
     let said = String::from_utf8_lossy(&said);
-    println!("{target}: {} inputs tried; more in {}", tried(&said).unwrap_or("no"), log.display());
+    let mut told =
+        format!("{target}: {} inputs tried; more in {}", tried(&said).unwrap_or("no"), log.display());
     if !sound {
-        report(target, &said);
+        told.push_str(&find(target, &said));
     }
+    println!("{told}");
     Ok(sound)
 }
 
@@ -220,20 +236,23 @@ fn reason(said: &str) -> Option<&str> {
 
 /// Lines of a panic that are worth showing at once.
 const REASON_LINES_MAX: usize = 12;
+/// And as much of each: a message may quote all of its input.
+const LINE_BYTES_MAX: usize = 400;
 
-fn report(target: &str, said: &str) {
+/// What was found, and what to do with it.
+fn find(target: &str, said: &str) -> String {
+    let mut told = String::new();
     for line in reason(said).unwrap_or(said).lines().take(REASON_LINES_MAX) {
-        println!("    {}", line.chars().take(300).collect::<String>());
+        told.extend(["\n    "].into_iter().chain(line.get(..LINE_BYTES_MAX).or(Some(line))));
     }
     let Some(file) = reproducer(said) else {
-        println!("{target}: died, and left no input behind; run it again");
-        return;
+        return told + "\n    it died, and left no input behind: run it again";
     };
-    println!("{target}: found {file}");
-    println!("    again, without a fuzzer: cargo run -p loveless-fuzz --bin {target} -- {file}");
-    println!(
-        "    once it is mended: move it to fuzz/corpus-regressions/{target}/, named for what it is about"
-    );
+    told + &format!(
+        "\n    found {file}\
+         \n    again, without a fuzzer: cargo run -p loveless-fuzz --bin {target} -- {file}\
+         \n    once it is mended: move it to fuzz/corpus-regressions/{target}/, named for what it is about"
+    )
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub struct Limits {
     /// Events of one history; the last one tells that it is full (25,000 on AWS).
     pub history_events_max: u64,
     /// Transitions that one step may make before the next step goes on: a loop must not starve its neighbours. A
-    /// millisecond spent on expressions counts as one.
+    /// millisecond spent on expressions counts as five.
     pub step_transitions_max: u32,
 }
 

@@ -137,7 +137,9 @@ impl<'a> Step<'a> {
         }
         if let Some((name, _)) = assigned.iter().find(|(name, _)| self.is_outer(site.frame, name)) {
             // The text is ours: no recording shows it.
-            let text = format!("The variable '{name}' belongs to an outer scope: an inner one can read it but not assign it.");
+            let text = format!(
+                "The variable '{name}' belongs to an outer scope: an inner one can read it but not assign it."
+            );
             return Err(self.runtime(site, text));
         }
         let bytes = |id: &PayloadId| self.execution.heap.get(*id).map_or(0, |payload| payload.text.len());

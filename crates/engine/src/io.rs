@@ -17,7 +17,12 @@ use crate::context::Surroundings;
 use crate::execution::{Execution, FrameId, TaskId};
 use crate::failure::{INTRINSIC_FAILURE, Query, RESULT_PATH_MATCH_FAILURE, Raised};
 use crate::moment::{Dice, Moment};
+use crate::payload;
 use crate::step::{Data, Site, Step};
+
+/// Transitions that a millisecond spent on expressions counts as: a step of expressions goes on for about 100 ms, as long as
+/// the neighbours should wait for, and one of templates for 512 transitions.
+const MILLISECOND_WEIGHT: u32 = 5;
 
 /// What an evaluation sees besides its input.
 #[derive(Default)]
@@ -226,8 +231,8 @@ impl<'a> Step<'a> {
         let made = what(&mut *evaluation);
         let spent_ms = evaluation.spent_ms();
         drop(evaluation);
-        // A millisecond weighs as much as a transition: a step that evaluates for long stops earlier.
-        self.transitions = self.transitions.saturating_add(u32::try_from(spent_ms).unwrap_or(u32::MAX));
+        let weight = u32::try_from(spent_ms).unwrap_or(u32::MAX).saturating_mul(MILLISECOND_WEIGHT);
+        self.transitions = self.transitions.saturating_add(weight);
         made.map_err(|failure| self.query_failed(site, failure))
     }
 
@@ -384,7 +389,7 @@ impl<'a> Step<'a> {
             out.push_str(&text);
         }
         out.push(']');
-        Data::Text(out.into())
+        Data::Text(payload::Payload::of_text(out.into()))
     }
 }
 

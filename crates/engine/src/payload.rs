@@ -26,7 +26,7 @@ impl fmt::Debug for PayloadId {
 }
 
 /// A text and, once somebody needed it, its value.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Payload {
     pub(crate) text: Arc<str>,
     value: Arc<OnceLock<Json>>,

@@ -54,8 +54,8 @@ pub(crate) enum Data {
     Named(PayloadId),
     /// Computed.
     Value(Json),
-    /// A text from outside, or put together from texts.
-    Text(Arc<str>),
+    /// A text put together from texts, parsed at most once.
+    Text(Payload),
 }
 
 /// A frame in a state: what the state's own file needs to know.
@@ -212,7 +212,7 @@ impl<'a> Step<'a> {
         let bytes_max = self.limits.payload_bytes_max;
         let payload = match data {
             Data::Named(id) if self.text(id).len() <= bytes_max => return Ok(id),
-            Data::Text(text) if text.len() <= bytes_max => Payload::of_text(text),
+            Data::Text(payload) if payload.text.len() <= bytes_max => payload,
             Data::Value(value) if value.depth() <= DEPTH_MAX => match value.to_text_within(bytes_max) {
                 Ok(text) => Payload::of_value(text.into(), value),
                 Err(TooLong) => return Err(Raised::data_limit(what)),
@@ -246,7 +246,7 @@ impl<'a> Step<'a> {
                 self.execution.heap.get(*id).map_or(Json::Null, |payload| payload.value().clone())
             }
             Data::Value(value) => value.clone(),
-            Data::Text(text) => Payload::of_text(text.clone()).value().clone(),
+            Data::Text(payload) => payload.value().clone(),
         }
     }
 

@@ -4,10 +4,11 @@
 //! pool. It knows nothing of what waits behind it.
 //!
 //! A broken invariant in the engine is the trouble of one execution and not of its server. The step is void, what is
-//! in memory is dropped, and the execution stays as the store has it: parked, with the report in the log. Nobody asks
-//! again by himself before the next start of the server (the clock leaves its timers alone), so a panic that comes back
-//! each time costs one decision for each start. It is not failed with an error of the language: what is stored is
-//! whole, and a release without the fault goes on from there; who does not want to wait for that stops the execution.
+//! in memory is dropped, and the execution is set aside as the store has it, with the report in the log. The clock
+//! leaves its timers alone until the next start of the server, and polls meet its queued task only when a lease ends:
+//! so a panic that comes back each time never runs hot and never keeps a server from starting. The execution is not
+//! failed with an error of the language: what is stored is whole, and a release without the fault goes on from there.
+//! Who does not want to wait for that stops it.
 
 use std::time::Instant;
 
@@ -32,7 +33,7 @@ pub(crate) struct Case {
 /// What came of a case.
 pub(crate) enum Decided {
     /// A step, which the execution has in it.
-    Step { live: Box<Live>, write: StepWrite, effects: Vec<Effect> },
+    Step { live: Box<Live>, write: Box<StepWrite>, effects: Vec<Effect> },
     /// Nothing: the execution is as it was, or absent when nobody knows how it is.
     Nothing { live: Option<Box<Live>>, failed: Failed },
 }
@@ -75,7 +76,7 @@ fn decide(
     event: Event,
     timer: Option<Timer>,
     live: &mut Live,
-) -> Result<(StepWrite, Vec<Effect>), Rejected> {
+) -> Result<(Box<StepWrite>, Vec<Effect>), Rejected> {
     let expect = live.expect();
     let world = Surroundings { shared, execution: id };
     let seed = getrandom::u64().unwrap_or_else(|_| now_ms() as u64);
@@ -83,7 +84,7 @@ fn decide(
     let machine = &live.definition.machine;
     let transition = engine::apply(machine, &mut live.execution, event, at, shared.limits())?;
     let write = live.step(id, expect, &transition, timer);
-    Ok((write, transition.effects))
+    Ok((Box::new(write), transition.effects))
 }
 
 /// What a decision may ask of this service.

@@ -326,7 +326,7 @@ impl Landed {
 async fn commit(committer: CommitterHandle, job: Job, decided: Decided) -> Landed {
     match decided {
         Decided::Step { live, write, effects } => {
-            let result = committer.commit(write).await;
+            let result = committer.commit(*write).await;
             Landed::Committed { job, live, effects, result }
         }
         Decided::Nothing { live, failed } => Landed::Undecided { job, live, failed },

@@ -143,13 +143,15 @@ fn onward(machine: &Machine, id: StateId) -> Vec<StateId> {
 
 #[cfg(test)]
 mod tests {
+    use asl::jsonata::Jsonata;
+    use jsonata::Evaluator;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn compiled(start: &str, states: Value) -> Compiled {
         let text = json!({"StartAt": start, "States": states}).to_string();
-        let jsonata: Arc<dyn asl::jsonata::Jsonata> = Arc::new(asl::jsonata::NoJsonata);
+        let jsonata: Arc<dyn Jsonata> = Arc::new(Evaluator::new(jsonata::Limits::STRICT));
         Compiled::new("hash".into(), asl::parse(&text, asl::MachineType::Standard, &jsonata).unwrap())
     }
 
@@ -173,6 +175,7 @@ mod tests {
         let parallel = json!({"Type": "Parallel", "Branches": [inner], "Next": "Z"});
         let map = json!({"Type": "Map", "ItemProcessor": inner, "Next": "Z"});
         let wait = json!({"Type": "Wait", "TimestampPath": "$.t", "Next": "C"});
+        let query = json!({"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% 1 %}", "Next": "Z"});
         let cases = [
             ("a chain", json!({"A": pass("B"), "B": pass("Z"), "Z": end}), Some(3)),
             ("a choice of itself", json!({"A": choice, "Z": end}), None),
@@ -181,6 +184,7 @@ mod tests {
             ("a circle through a catcher", json!({"A": pass("B"), "B": caught, "Z": end}), None),
             ("a circle through a wait", json!({"A": pass("B"), "B": wait, "C": choice, "Z": end}), None),
             ("branches", json!({"A": parallel, "Z": end}), Some(3)),
+            ("an expression", json!({"A": query, "Z": end}), None),
             ("iterations", json!({"A": map, "Z": end}), None),
         ];
         for (what, states, visits_max) in cases {

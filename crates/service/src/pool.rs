@@ -11,6 +11,10 @@
 //! one neighbour to every other machine, not a thousand. Within a line the order is that of arrival. A panic ends the
 //! work that it came from and not its thread.
 //!
+//! Lines have a pace, which is what their last work took. Brisk lines always find a thread that no other line may hold, so
+//! that expressions that run into their bounds are not felt by those that do not; the others always have one too. A line that nobody knows yet goes before those
+//! that are known to be slow.
+//!
 //! It refuses to know what is computed. The threads are its own and not the runtime's blocking ones: those are joined
 //! when a runtime ends, so that one endless computation would hang the exit of the process; and these have a stack of a
 //! size that is known here, which is what bounds a recursion.
@@ -21,6 +25,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -33,6 +38,11 @@ const WAITING_MAX: usize = 4 * WAITING_PER_LINE_MAX;
 /// The stack of a thread: eight times what the runtime's threads have, for values and expressions that are nested as
 /// deeply as the language allows. Only what is used of it is ever real memory.
 const STACK_BYTES: usize = 16 << 20;
+
+/// A line is brisk while its last work took no longer than this: many such fit between two answers that a person sees.
+const BRISK: Duration = Duration::from_millis(20);
+/// Lines whose pace is remembered. When there are more, all begin anew.
+const PACES_MAX: usize = 4096;
 
 /// Computations up to this are cheaper to do at once than to hand over, in bytes of JSON that are read or written once:
 /// at 4 to 7 ns for each (measured) it is under a millisecond, the pause that the neighbours in a shard may feel.
@@ -81,12 +91,15 @@ impl Pool {
     }
 
     fn of(threads: usize) -> io::Result<Pool> {
-        let pool = Pool { lines: Arc::default() };
+        let waiting = Waiting { slow_max: threads.saturating_sub(1).max(1), ..Waiting::default() };
+        let pool = Pool { lines: Arc::new(Lines { waiting: Mutex::new(waiting), arrived: Condvar::new() }) };
         for _ in 0..threads {
             let lines = pool.lines.clone();
             thread::Builder::new().name("compute".into()).stack_size(STACK_BYTES).spawn(move || {
-                while let Some(work) = lines.next() {
-                    work();
+                while let Some(turn) = lines.next() {
+                    let begun = Instant::now();
+                    (turn.work)();
+                    lines.done(turn.line, turn.pace, begun.elapsed());
                 }
             })?;
         }
@@ -137,7 +150,9 @@ impl Pool {
     /// Drops what waits and takes nothing more.
     pub(crate) fn close(&self) {
         let mut waiting = self.lines.lock();
-        let dropped = std::mem::replace(&mut *waiting, Waiting { closed: true, ..Waiting::default() });
+        let slow = waiting.slow;
+        let closed = Waiting { closed: true, slow, slow_max: waiting.slow_max, ..Waiting::default() };
+        let dropped = std::mem::replace(&mut *waiting, closed);
         // Dropping work may end things that come back here.
         drop(waiting);
         drop(dropped);
@@ -165,8 +180,25 @@ pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
 
 type Work = Box<dyn FnOnce() + Send>;
 
+/// How long the last work of a line took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// At most [`BRISK`].
+    Brisk,
+    /// Nothing of it is known.
+    Unknown,
+    /// Longer.
+    Slow,
+}
+
+/// Work whose turn it is.
+struct Turn {
+    line: Arc<str>,
+    pace: Pace,
+    work: Work,
+}
+
 /// What waits, and how the threads hear of it.
-#[derive(Default)]
 struct Lines {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
@@ -178,12 +210,19 @@ impl Lines {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes note of what work took.
+    fn done(&self, line: Arc<str>, pace: Pace, took: Duration) {
+        self.lock().done(line, pace, took);
+        // A place for a line that is not brisk may have become free.
+        self.arrived.notify_one();
+    }
+
     /// Waits for work; `None` when the pool is closed.
-    fn next(&self) -> Option<Work> {
+    fn next(&self) -> Option<Turn> {
         let mut waiting = self.lock();
         loop {
-            if let Some(work) = waiting.pop() {
-                return Some(work);
+            if let Some(turn) = waiting.pop() {
+                return Some(turn);
             }
             if waiting.closed {
                 return None;
@@ -197,7 +236,12 @@ impl Lines {
 #[derive(Default)]
 struct Waiting {
     lines: HashMap<Arc<str>, VecDeque<Work>>,
-    turns: VecDeque<Arc<str>>,
+    /// By pace: brisk, unknown, slow.
+    turns: [VecDeque<Arc<str>>; 3],
+    paces: HashMap<Arc<str>, Pace>,
+    /// Threads that work for lines that are not brisk, and how many may.
+    slow: usize,
+    slow_max: usize,
     total: usize,
     closed: bool,
 }
@@ -211,26 +255,50 @@ impl Waiting {
         (before >= WAITING_PER_LINE_MAX || self.total >= WAITING_MAX).then_some(NoRoom::Full)
     }
 
+    fn pace(&self, line: &Arc<str>) -> Pace {
+        self.paces.get(line).copied().unwrap_or(Pace::Unknown)
+    }
+
     fn push(&mut self, line: Arc<str>, work: Work) {
         self.total += 1;
         let queue = self.lines.entry(line.clone()).or_default();
         queue.push_back(work);
         if queue.len() == 1 {
-            self.turns.push_back(line);
+            let pace = self.pace(&line);
+            self.turns[pace as usize].push_back(line);
         }
     }
 
-    fn pop(&mut self) -> Option<Work> {
-        let line = self.turns.pop_front()?;
+    /// Whose turn it is: one thread is for the lines that are not brisk, one for those that are, the rest for whoever
+    /// comes.
+    fn pop(&mut self) -> Option<Turn> {
+        let others = [Pace::Unknown, Pace::Slow];
+        let paces = match self.slow {
+            0 => vec![Pace::Unknown, Pace::Slow, Pace::Brisk],
+            slow if slow < self.slow_max => [&[Pace::Brisk], &others[..]].concat(),
+            _ => vec![Pace::Brisk],
+        };
+        let (pace, line) =
+            paces.into_iter().find_map(|pace| Some((pace, self.turns[pace as usize].pop_front()?)))?;
         let queue = self.lines.get_mut(&line)?;
-        let work = queue.pop_front();
+        let work = queue.pop_front()?;
         if queue.is_empty() {
             self.lines.remove(&line);
         } else {
-            self.turns.push_back(line);
+            let pace = self.pace(&line);
+            self.turns[pace as usize].push_back(line.clone());
         }
         self.total -= 1;
-        work
+        self.slow += usize::from(pace != Pace::Brisk);
+        Some(Turn { line, pace, work })
+    }
+
+    fn done(&mut self, line: Arc<str>, pace: Pace, took: Duration) {
+        self.slow -= usize::from(pace != Pace::Brisk);
+        if self.paces.len() >= PACES_MAX {
+            self.paces.clear();
+        }
+        self.paces.insert(line, if took <= BRISK { Pace::Brisk } else { Pace::Slow });
     }
 }
 
@@ -238,6 +306,13 @@ impl Waiting {
 mod tests {
     use super::*;
     use crate::testing::Gate;
+
+    impl Waiting {
+        /// A line whose pace is known.
+        fn done_before(&mut self, line: &str, pace: Pace) {
+            self.paces.insert(line.into(), pace);
+        }
+    }
 
     /// A pool of one thread that is held at a gate, so that what is submitted waits.
     async fn held() -> (Pool, Arc<Gate>, Handed<()>) {
@@ -270,6 +345,41 @@ mod tests {
         assert_eq!(*order.lock().unwrap(), ["a1", "b1", "c1", "a2", "b2", "a3"]);
     }
 
+    #[test]
+    fn slow_lines_leave_a_thread_to_brisk_ones() {
+        let mut waiting = Waiting { slow_max: 1, ..Waiting::default() };
+        let push = |waiting: &mut Waiting, line: &str| waiting.push(line.into(), Box::new(|| ()));
+        let next = |waiting: &mut Waiting| waiting.pop().map(|turn| (turn.line.to_string(), turn.pace));
+        waiting.done_before("brisk", Pace::Brisk);
+        waiting.done_before("slow", Pace::Slow);
+        for line in ["slow", "slow", "brisk", "new", "brisk"] {
+            push(&mut waiting, line);
+        }
+        assert_eq!(
+            next(&mut waiting),
+            Some(("new".into(), Pace::Unknown)),
+            "who may be brisk goes before who is not"
+        );
+        assert_eq!(next(&mut waiting), Some(("brisk".into(), Pace::Brisk)));
+        assert_eq!(next(&mut waiting), Some(("brisk".into(), Pace::Brisk)));
+        assert_eq!(next(&mut waiting), None, "the thread that is left is not for slow lines");
+        waiting.done("new".into(), Pace::Unknown, BRISK * 2);
+        assert_eq!(next(&mut waiting), Some(("slow".into(), Pace::Slow)));
+        push(&mut waiting, "brisk");
+        push(&mut waiting, "new");
+        waiting.done("slow".into(), Pace::Slow, BRISK);
+        assert_eq!(next(&mut waiting), Some(("slow".into(), Pace::Slow)), "it stands where it stood");
+        assert_eq!(next(&mut waiting), Some(("brisk".into(), Pace::Brisk)));
+        waiting.done("slow".into(), Pace::Slow, BRISK);
+        push(&mut waiting, "slow");
+        assert_eq!(
+            next(&mut waiting),
+            Some(("new".into(), Pace::Slow)),
+            "slow lines have a thread of theirs too"
+        );
+        assert_eq!(next(&mut waiting), Some(("slow".into(), Pace::Brisk)), "and can become brisk again");
+    }
+
     #[tokio::test]
     async fn a_full_line_leaves_room_in_the_others() {
         let (pool, gate, _holds) = held().await;
@@ -280,7 +390,7 @@ mod tests {
         }
         let refused = pool.submit(&full, "input", |_| ()).err();
         assert_eq!(refused, Some(("input", NoRoom::Full)), "the input comes back");
-        let other = pool.submit(&other, (), |()| ()).ok().expect("another line has room");
+        let other = pool.submit(&other, (), |()| ()).expect("another line has room");
         gate.open();
         other.done().await.unwrap();
         last.expect("the last one was taken").done().await.unwrap();
@@ -301,7 +411,7 @@ mod tests {
     async fn closing_drops_what_waits_and_not_what_runs() {
         let (pool, gate, holds) = held().await;
         let line = Arc::from("line");
-        let waits = pool.submit(&line, (), |()| ()).ok().expect("there is room");
+        let waits = pool.submit(&line, (), |()| ()).expect("there is room");
         pool.close();
         assert_eq!(waits.done().await, Err(Undone::NoRoom(NoRoom::Closed)));
         assert_eq!(pool.submit(&line, 1, |_| ()).err(), Some((1, NoRoom::Closed)));

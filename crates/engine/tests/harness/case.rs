@@ -46,10 +46,11 @@ impl Case {
         let whole = json.as_object().ok_or("a case is an object")?.clone();
         known(&whole, &FIELDS)?;
         let definition = whole.get("machine").ok_or("a case has a 'machine'")?;
-        let machine = parse(&definition.to_text(), MachineType::Standard, &jsonata()).map_err(|diagnostics| {
-            let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-            lines.join("\n")
-        })?;
+        let machine =
+            parse(&definition.to_text(), MachineType::Standard, &jsonata()).map_err(|diagnostics| {
+                let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+                lines.join("\n")
+            })?;
         let input = match (json.get("input"), json["input_text"].as_str()) {
             (Some(input), None) => input.to_text().into(),
             (None, Some(text)) => text.into(),
@@ -222,7 +223,10 @@ fn outcome(run: &Run<'_>, trace: Vec<String>) -> Json {
 
 fn limits(json: &Json) -> Result<Limits, String> {
     let Some(given) = json.as_object() else { return Ok(Limits::STRICT) };
-    known(given, &["payload_bytes_max", "variables_bytes_max", "history_events_max", "step_transitions_max"])?;
+    known(
+        given,
+        &["payload_bytes_max", "variables_bytes_max", "history_events_max", "step_transitions_max"],
+    )?;
     let or = |name: &str, strict: u64| json[name].as_i64().map_or(strict, |given| given as u64);
     let strict = Limits::STRICT;
     Ok(Limits {

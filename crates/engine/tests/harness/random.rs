@@ -47,7 +47,8 @@ fn range(text: &str) -> Range<u64> {
 fn play(seed: u64) -> Result<bool, String> {
     let mut dice = Dice::new(seed);
     let definition = machine(&mut dice).to_text();
-    let machine = parse(&definition, MachineType::Standard, &jsonata()).map_err(|problems| format!("{problems:?}"))?;
+    let machine =
+        parse(&definition, MachineType::Standard, &jsonata()).map_err(|problems| format!("{problems:?}"))?;
     let limits = Limits {
         payload_bytes_max: *dice.pick(&[300, 262_144, 262_144]),
         variables_bytes_max: *dice.pick(&[300, 10_485_760, 10_485_760]),

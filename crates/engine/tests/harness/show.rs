@@ -100,7 +100,8 @@ pub(crate) fn history_line(event: &HistoryEvent, text: &dyn Fn(PayloadId) -> Arc
         }
         HistoryKind::StateAborted(state) => format!("{state:?}StateAborted"),
         HistoryKind::EvaluationFailed { failure, location, state } => {
-            let location = location.as_ref().map(|location| format!(" location={location}")).unwrap_or_default();
+            let location =
+                location.as_ref().map(|location| format!(" location={location}")).unwrap_or_default();
             format!("EvaluationFailed state={state}{location}{}", failure_words(failure))
         }
         HistoryKind::ParallelStateStarted => "ParallelStateStarted".into(),
