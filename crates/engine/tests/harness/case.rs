@@ -22,8 +22,9 @@ use asl::machine::Machine;
 use asl::{MachineType, parse};
 use engine::{Event, Limits, TaskId, TimerId};
 
-use super::run::{Run, Surroundings, ZERO_MS, jsonata, start};
+use super::run::{Run, Surroundings, ZERO_MS, start};
 use super::show::{effect_line, failure_words, history_line, numbered, shown, task_name, timer_name};
+use super::timeless::jsonata;
 
 const FIELDS: [&str; 9] =
     ["comment", "machine", "input", "input_text", "limits", "seed", "deleted_activities", "script", "expect"];

@@ -30,6 +30,19 @@ const RESOURCES: [&str; 7] = [
     "arn:aws:states:us-east-1:000000000000:activity:deleted",
 ];
 
+/// Some that give a value, some that give none, some that fail.
+const EXPRESSIONS: [&str; 9] = [
+    "{% $states.input %}",
+    "{% $states.input.a %}",
+    "{% $states.input.items[0] %}",
+    "{% $sum($states.input.items) %}",
+    "{% $states.context.State.Name & $string($states.input.b) %}",
+    "{% {'a': $random(), 'items': [1..3]} %}",
+    "{% $merge([$states.input, {'a': $millis()}]) %}",
+    "{% $v %}",
+    "{% $states.input.a + 'x' %}",
+];
+
 /// The activity among the resources that does not exist.
 pub(crate) const DELETED_ACTIVITY: &str = "arn:aws:states:us-east-1:000000000000:activity:deleted";
 
@@ -84,6 +97,11 @@ impl Makers<'_> {
 
     /// A state that goes on to the next one of its container, so that all of them are reached.
     fn state(&mut self, names: &[String], next: Option<&String>, depth: usize) -> Json {
+        let state = self.in_jsonpath(names, next, depth);
+        if self.dice.chance(30) { self.in_jsonata(state) } else { Json::from(state) }
+    }
+
+    fn in_jsonpath(&mut self, names: &[String], next: Option<&String>, depth: usize) -> Object {
         let mut state = Object::new();
         let kind = self.dice.below(if depth < DEPTH_MAX { 11 } else { 8 });
         let kind = match (kind, next) {
@@ -101,12 +119,12 @@ impl Makers<'_> {
             "Succeed" => self.paths(&mut state),
             "Fail" => {
                 state.insert("Error".into(), Json::from(*self.dice.pick(&["E1", "E2"])));
-                return Json::from(state);
+                return state;
             }
             "Choice" => {
                 self.choice(&mut state, names, next);
                 self.assign(&mut state, depth);
-                return Json::from(state);
+                return state;
             }
             "Wait" => self.wait(&mut state),
             "Pass" => {
@@ -140,7 +158,67 @@ impl Makers<'_> {
                 None => state.insert("End".into(), Json::from(true)),
             };
         }
-        Json::from(state)
+        state
+    }
+
+    /// The same state in the other language, with what it has instead of paths.
+    fn in_jsonata(&mut self, state: Object) -> Json {
+        let kind = state["Type"].as_str().unwrap_or_default().to_owned();
+        let mut out = Object::new();
+        out.insert("QueryLanguage".into(), Json::from("JSONata"));
+        for (field, value) in &state {
+            let value = match &**field {
+                "InputPath" | "OutputPath" | "ResultPath" | "ResultSelector" | "Result" => continue,
+                "Parameters" => {
+                    out.insert("Arguments".into(), self.query());
+                    continue;
+                }
+                "ItemsPath" => {
+                    out.insert("Items".into(), Json::from("{% $states.input.items %}"));
+                    continue;
+                }
+                "SecondsPath" | "TimestampPath" => {
+                    out.insert(field.trim_end_matches("Path").into(), Json::from("{% $states.input.a %}"));
+                    continue;
+                }
+                "ItemSelector" => Json::object([("a", Json::from("{% $states.context.Map.Item.Value %}"))]),
+                "Assign" => {
+                    let names = value.as_object().into_iter().flat_map(Object::keys);
+                    Json::object(names.map(|name| (name.trim_end_matches(".$").to_owned(), self.query())))
+                }
+                "Choices" => {
+                    let condition =
+                        *self.dice.pick(&["{% $states.input.a < 5 %}", "{% $exists($v) %}", "{% 1 %}"]);
+                    let next = value.index(0).map_or(Json::Null, |rule| rule["Next"].clone());
+                    Json::array([Json::object([("Condition", Json::from(condition)), ("Next", next)])])
+                }
+                "Catch" => {
+                    let catcher = value.index(0).cloned().unwrap_or(Json::Null);
+                    let kept = ["ErrorEquals", "Next"].map(|field| (field, catcher[field].clone()));
+                    let output = Json::object([("a", Json::from("{% $states.errorOutput.Error %}"))]);
+                    Json::array([Json::object(kept.into_iter().chain([("Output", output)]))])
+                }
+                _ => value.clone(),
+            };
+            out.insert(field.clone(), value);
+        }
+        if kind == "Pass" {
+            out.shift_remove("Arguments");
+        }
+        if kind != "Fail" && self.dice.chance(50) {
+            out.insert("Output".into(), self.query());
+        }
+        Json::from(out)
+    }
+
+    /// A value with an expression in it.
+    fn query(&mut self) -> Json {
+        let expression = Json::from(*self.dice.pick(&EXPRESSIONS));
+        match self.dice.below(3) {
+            0 => expression,
+            1 => Json::object([("a", expression), ("items", Json::array([Json::from(1)]))]),
+            _ => Json::object([("a", Json::from(1)), ("items", Json::array([Json::from(2), expression]))]),
+        }
     }
 
     fn path(&mut self) -> Json {

@@ -8,3 +8,4 @@ pub(crate) mod pretty;
 mod random;
 mod run;
 mod show;
+mod timeless;

@@ -11,7 +11,8 @@ use engine::{Event, Limits, TaskId, TimerId};
 
 use super::dice::Dice;
 use super::machines::{DELETED_ACTIVITY, machine, value};
-use super::run::{Run, Surroundings, jsonata, start};
+use super::run::{Run, Surroundings, start};
+use super::timeless::jsonata;
 
 /// Runs of an ordinary test: a few seconds of work.
 const SEEDS: Range<u64> = 0..2500;

@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use asl::jsonata::Jsonata;
 use asl::machine::Machine;
 use engine::{
     Effect, Event, Execution, HistoryEvent, Limits, Moment, PayloadId, Rejected, Start, Status, TaskId,
@@ -36,11 +35,6 @@ impl World for Surroundings {
     fn has_activity(&self, arn: &str) -> bool {
         !self.deleted_activities.iter().any(|deleted| deleted == arn)
     }
-}
-
-/// What evaluates the expressions of the machines under test: the server's own evaluator.
-pub(crate) fn jsonata() -> Arc<dyn Jsonata> {
-    Arc::new(jsonata::Evaluator::new(jsonata::Limits::STRICT))
 }
 
 /// One execution under test.
