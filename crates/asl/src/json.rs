@@ -9,6 +9,7 @@
 
 mod diagnosis;
 mod error;
+mod interchange;
 mod java;
 mod number;
 mod read;

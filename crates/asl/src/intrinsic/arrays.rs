@@ -13,9 +13,15 @@ const RANGE_MAX: i64 = 1000;
 /// can name values that would take hours to compare; payloads AWS takes stay far below.
 const VALUES_MAX: usize = 4_000_000;
 
+/// The largest array `States.ArrayPartition` takes, in bytes of its text: AWS's limit.
+const PARTITION_BYTES_MAX: usize = 256 * 1024;
+
 /// Chunks of `size` items, the last one perhaps shorter.
 pub(super) fn partition(array: &Json, size: &Json) -> Result<Json, String> {
     let items = items(array)?;
+    if array.to_text_within(PARTITION_BYTES_MAX).is_err() {
+        return Err(format!("The array must not be larger than {PARTITION_BYTES_MAX} bytes"));
+    }
     let size = rounded(size, "chunk size")?;
     match usize::try_from(size) {
         Ok(size) if size > 0 => Ok(Json::array(items.chunks(size).map(|chunk| Json::from(chunk.to_vec())))),

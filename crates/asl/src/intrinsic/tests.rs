@@ -68,6 +68,9 @@ fn calls_give_values() {
     check("States.Base64Encode('Data to encode')", "null", "\"RGF0YSB0byBlbmNvZGU=\"");
     check("States.Base64Decode($)", "\"RGF0YSB0byBl\\r\\nbmNvZGU\"", "\"Data to encode\"");
     check("States.Base64Decode(States.Base64Encode('é🆗'))", "null", "\"é🆗\"");
+    check("States.Base64Decode('/w==')", "null", "\"\u{fffd}\"");
+    check("States.Base64Decode(' Q!Q == ')", "null", "\"A\"");
+    check("States.Base64Decode('QUI=')", "null", "\"AB\"");
 
     check("States.Hash('input data', 'MD5')", "null", "\"812f45842bc6d66ee14572ce20db8e86\"");
     check("States.Hash('input data', 'SHA-1')", "null", "\"aaff4a450a104cd177d28d18d74485e8cae074b7\"");
@@ -82,6 +85,16 @@ fn calls_give_values() {
         "\"d28a7d5cf25a74f11a50a18452b75e04bb3d70c9dd0510d6123aa008c756511b87525bdc835ebb27e1fb9e9374a15562\"",
     );
 
+    // Other values are hashed as their JSON text.
+    for (value, text) in
+        [("1.50", "1.5"), ("true", "true"), ("null", "null"), ("[ 1, {\"a\": 2} ]", "[1,{\"a\":2}]")]
+    {
+        let direct = evaluate("States.Hash($, 'SHA-1')", value);
+        let of_text = evaluate("States.Hash(States.JsonToString($), 'SHA-1')", value);
+        assert_eq!(direct, of_text, "{value}");
+        assert_eq!(direct, evaluate("States.Hash($, 'SHA-1')", &Json::from(text).to_text()), "{value}");
+    }
+
     check(
         "States.JsonMerge($.f, $.s, false)",
         r#"{"f":{"a":{"a1":1,"a2":2},"b":2,"d":3},"s":{"a":{"a3":1,"a4":2},"c":3,"d":4}}"#,
@@ -90,7 +103,13 @@ fn calls_give_values() {
 
     check("States.StringToJson('')", "null", "null");
     check("States.StringToJson(' ')", "null", "null");
+    check("States.StringToJson($)", "\"\\t\\n \"", "null");
     check("States.StringToJson('-0')", "null", "0");
+    check("States.StringToJson('-0.0')", "null", "-0.0");
+    check("States.StringToJson('9223372036854775807')", "null", "9223372036854775807");
+    check("States.StringToJson('9223372036854775808')", "null", "9.223372036854776E18");
+    check("States.StringToJson('1e21')", "null", "1.0E21");
+    check("States.StringToJson($)", r#""\"\\ud83c\\udd97\"""#, "\"🆗\"");
     check("States.StringToJson('true')", "null", "true");
     check("States.StringToJson('[1, 2, \"HelloWorld\"]')", "null", r#"[1,2,"HelloWorld"]"#);
     check("States.StringToJson('\\{\"Arg1\": 1\\}')", "null", r#"{"Arg1":1}"#);
@@ -118,6 +137,14 @@ fn calls_give_values() {
     check("States.Format('no arguments')", "null", "\"no arguments\"");
     check("States.Format('a {} b {}.', $.f, $.s)", r#"{"f":"x","s":1}"#, "\"a x b 1.\"");
     check("States.Format('{}{}{}', true, null, 1.5)", "null", "\"truenull1.5\"");
+    check("States.Format('{} {} {}', 1e7, 0.0001, -0.0)", "null", "\"1.0E7 1.0E-4 -0.0\"");
+    check(
+        "States.Format('{}', $)",
+        r#"{"a":null,"b":[1.0,{"c":"x, y=z"},[]],"d":{}}"#,
+        "\"{a=null, b=[1.0, {c=x, y=z}, []], d={}}\"",
+    );
+    check("States.Format('{{}}', 1)", "null", "\"{1}\"");
+    check("States.Format('{}', '{}')", "null", "\"{}\"");
     check("States.Format('\\{\\} \\'{}\\' \\\\', 1)", "null", r#""{} '1' \\""#);
     check("States.Format($.t, 2)", r#"{"t":"\\{\\}={} \\n {x"}"#, r#""{}=2 \\n {x""#);
     check("States.Format('snd={}', $)", r#"{"Arg1": 1, "Arg2": [1, "a"]}"#, "\"snd={Arg1=1, Arg2=[1, a]}\"");
@@ -248,6 +275,107 @@ fn failures_name_the_call_and_the_fault() {
         "The function 'States.Format('{}', $.x)' had the following error: \
          The JsonPath argument for the field '$.x' could not be found in the input '{\"a\":[1]}'"
     );
+}
+
+/// The last value inside each limit, and the first outside.
+#[test]
+fn limits_hold_where_aws_puts_them() {
+    fn check(call: &str, input: &Json, reason: &str) {
+        let scope = Scope { input, context: &Json::Null, variables: &() };
+        let result = Call::parse(call).unwrap().evaluate(&scope, &mut Counter(0));
+        match (result, reason) {
+            (Ok(_), "") => {}
+            (Err(Failure::Intrinsic(cause)), reason) if !reason.is_empty() => {
+                assert!(cause.ends_with(reason), "{call}: {cause}");
+            }
+            (result, _) => panic!("{call}: {result:?}"),
+        }
+    }
+    let text = |length: usize| Json::from("x".repeat(length));
+    // Characters are UTF-16 units, as in Java.
+    let pairs = |length: usize| Json::from("🆗".repeat(length));
+    const LONG: &str = "The argument must not be longer than 10000 characters";
+    for call in ["States.Base64Encode($)", "States.Hash($, 'MD5')"] {
+        check(call, &text(10_000), "");
+        check(call, &text(10_001), LONG);
+        check(call, &pairs(5_000), "");
+        check(call, &pairs(5_001), LONG);
+    }
+    check("States.Base64Decode($)", &text(10_000), "");
+    check("States.Base64Decode($)", &text(10_001), LONG);
+    // The JSON text of an array of one text has four characters more.
+    check("States.Hash($, 'MD5')", &Json::array([text(9_996)]), "");
+    check("States.Hash($, 'MD5')", &Json::array([text(9_997)]), LONG);
+
+    check("States.ArrayRange(1, 1000, 1)", &Json::Null, "");
+    check("States.ArrayRange(1, 1001, 1)", &Json::Null, "no more than 1000 are allowed");
+    check("States.ArrayRange(0, -1998, -2)", &Json::Null, "");
+    check("States.ArrayRange(0, -2000, -2)", &Json::Null, "no more than 1000 are allowed");
+    check("States.ArrayRange(-2147483648, 2147483647, 2147483647)", &Json::Null, "");
+    check("States.ArrayRange(0, 2147483648, 2147483647)", &Json::Null, "but was 2147483648");
+
+    check("States.ArrayPartition($, 1)", &Json::array([text(256 * 1024 - 4)]), "");
+    check(
+        "States.ArrayPartition($, 1)",
+        &Json::array([text(256 * 1024 - 3)]),
+        "The array must not be larger than 262144 bytes",
+    );
+    check("States.ArrayPartition($, 0.5)", &Json::array([1]), "");
+    check("States.ArrayPartition($, 0.49)", &Json::array([1]), "must be a positive integer, but was 0");
+    check("States.ArrayPartition($, 2147483648)", &Json::array([1]), "but was 2147483648");
+    check(
+        "States.ArrayGetItem($, 0.5)",
+        &Json::array([1]),
+        "The index 1 is out of bounds for an array of length 1",
+    );
+    check("States.ArrayGetItem($, 4e18)", &Json::array([1]), "but was 4000000000000000000");
+    check("States.MathAdd(1e300, 0)", &Json::Null, "but was 9223372036854775807");
+    check("States.MathAdd(-2147483648, -1)", &Json::Null, "but was -2147483649");
+    check("States.MathAdd(2147483647.49, 0)", &Json::Null, "");
+    check("States.MathAdd(2147483647.5, 0)", &Json::Null, "but was 2147483648");
+    check("States.MathRandom(-2147483648, 2147483647)", &Json::Null, "");
+    check("States.MathRandom(1.4, 1.49)", &Json::Null, "The start 1 must be less than the end 1");
+    check("States.MathRandom(0, 2, 1e300)", &Json::Null, "");
+}
+
+/// Every function says what it was given instead of what it takes.
+#[test]
+fn arguments_of_the_wrong_type_are_named() {
+    for (call, reason) in [
+        ("States.ArrayPartition('a', 1)", "The argument must be an array, but was string"),
+        ("States.ArrayPartition($, '1')", "The chunk size must be a number, but was string"),
+        ("States.ArrayContains(1, 1)", "The argument must be an array, but was number"),
+        ("States.ArrayRange('1', 2, 3)", "The start must be a number, but was string"),
+        ("States.ArrayRange(1, null, 3)", "The end must be a number, but was null"),
+        ("States.ArrayRange(1, 2, true)", "The step must be a number, but was boolean"),
+        ("States.ArrayGetItem(null, 1)", "The argument must be an array, but was null"),
+        ("States.ArrayGetItem($, $)", "The index must be a number, but was array"),
+        ("States.ArrayLength('abc')", "The argument must be an array, but was string"),
+        ("States.ArrayUnique(true)", "The argument must be an array, but was boolean"),
+        ("States.Base64Encode($)", "The argument must be a string, but was array"),
+        ("States.Base64Decode(null)", "The argument must be a string, but was null"),
+        ("States.Base64Decode('QQ=')", "The argument is not valid Base64"),
+        ("States.Base64Decode('QQ==QQ')", "The argument is not valid Base64"),
+        ("States.Base64Decode('=')", "The argument is not valid Base64"),
+        ("States.Hash('a', 1)", "The algorithm must be a string, but was number"),
+        ("States.Hash('a', 'sha-1')", "but was 'sha-1'"),
+        (
+            "States.JsonMerge($, $, false)",
+            "The first two arguments must be objects, but were array and array",
+        ),
+        ("States.StringToJson(1)", "The argument must be a string, but was number"),
+        ("States.MathRandom('a', 1)", "The start must be a number, but was string"),
+        ("States.MathRandom(1, $)", "The end must be a number, but was array"),
+        ("States.MathRandom(1, 2, 'a')", "The seed must be a number, but was string"),
+        ("States.MathAdd(1, true)", "The second argument must be a number, but was boolean"),
+        ("States.StringSplit(1, ',')", "The first argument must be a string, but was number"),
+        ("States.StringSplit('a', 1)", "The delimiters must be a string, but was number"),
+        ("States.Format($, 1)", "The template must be a string, but was array"),
+    ] {
+        let failure = evaluate(call, "[]").expect_err(call);
+        assert_eq!(failure.error(), "States.IntrinsicFailure");
+        assert!(failure.cause().ends_with(reason), "{failure}");
+    }
 }
 
 #[test]

@@ -57,16 +57,27 @@ pub(super) fn base64_encode(value: &Json) -> Result<Json, String> {
     Ok(Json::from(BASE64.encode(short_text(value)?)))
 }
 
-/// Decodes as MIME does: what is not in the alphabet is skipped, and missing padding is no matter.
+/// Decodes as Java's MIME decoder does: what is not in the alphabet is skipped, missing padding is no matter, but padding
+/// that is there must be right and end the text.
 pub(super) fn base64_decode(value: &Json) -> Result<Json, String> {
+    const NOT_BASE64: &str = "The argument is not valid Base64";
     let encoded = short_text(value)?;
-    let letters: Vec<u8> = encoded
-        .bytes()
-        .take_while(|letter| *letter != b'=')
-        .filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, b'+' | b'/'))
-        .collect();
-    let bytes = BASE64.decode(letters).map_err(|_| "The argument is not valid Base64")?;
+    let (data, padding) = encoded.split_at(encoded.find('=').unwrap_or(encoded.len()));
+    let letters: Vec<u8> = data.bytes().filter(|byte| is_base64(*byte)).collect();
+    let padded = match letters.len() % 4 {
+        2 => padding.is_empty() || padding.starts_with("=="),
+        3 => true,
+        _ => padding.is_empty(),
+    };
+    if !padded || padding.bytes().any(is_base64) {
+        return Err(NOT_BASE64.into());
+    }
+    let bytes = BASE64.decode(letters).map_err(|_| NOT_BASE64)?;
     Ok(Json::from(&*String::from_utf8_lossy(&bytes)))
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
 }
 
 /// The lower-case hex digest of a text, or of the JSON text of another value.

@@ -1,18 +1,30 @@
 //! Says what is wrong with a text that is not JSON, in the words of the reader that AWS uses (Jackson).
 //!
 //! It runs only after the real reader has refused a text, keeps its own stack of open brackets instead of recursing,
-//! and builds no values. Where it finds nothing to blame (a number beyond doubles, a lone surrogate, too deep a
-//! nesting) it hands over the real reader's reason.
+//! and builds no values. What the reader refuses although it is JSON (a number beyond doubles, too deep a nesting) it
+//! names by the reader's own fault.
 
 use super::error::{JsonError, location};
-use super::read::DEPTH_MAX;
+use super::read::{DEPTH_MAX, Fault};
 
-pub(super) fn diagnose(text: &str, failure: &serde_json::Error) -> JsonError {
+pub(super) fn diagnose(text: &str, fault: Fault) -> JsonError {
     let mut scanner = Scanner { text, rest: text, line: 1, column: 1, open: Vec::new() };
-    match scanner.document() {
-        Err(message) => JsonError::new(message, scanner.line, scanner.column),
-        Ok(()) => JsonError::new(reason(failure), failure.line(), failure.column()),
-    }
+    let (message, at) = match fault {
+        Fault::Syntax => match scanner.document() {
+            Err(complaint) => return JsonError::new(complaint, scanner.line, scanner.column),
+            Ok(()) => ("Invalid JSON".into(), text.len()),
+        },
+        Fault::TooDeep { at } => {
+            let depth = DEPTH_MAX + 1;
+            (format!("Document nesting depth ({depth}) exceeds the maximum allowed ({DEPTH_MAX})"), at)
+        }
+        Fault::TooLarge { at } => ("Invalid JSON: number out of range".into(), at),
+    };
+    let (line, column) = text[..at].chars().fold((1, 1), |(line, column), character| match character {
+        '\n' => (line + 1, 1),
+        _ => (line, column + character.len_utf16()),
+    });
+    JsonError::new(message, line, column)
 }
 
 /// What AWS's reader lists as the values it could have taken.
@@ -326,19 +338,6 @@ impl Scanner<'_> {
             None => unexpected(close, &format!("expected a valid value {VALUES}")),
         }
     }
-}
-
-/// The real reader's reason without its place, which the error carries separately.
-fn reason(failure: &serde_json::Error) -> String {
-    let text = failure.to_string();
-    if text.starts_with("recursion limit") {
-        return format!(
-            "Document nesting depth ({}) exceeds the maximum allowed ({DEPTH_MAX})",
-            DEPTH_MAX + 1
-        );
-    }
-    let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
-    format!("Invalid JSON: {reason}")
 }
 
 fn unexpected(character: char, comment: &str) -> Complaint {

@@ -6,6 +6,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use super::java;
+
 /// A JSON number. Equality is structural (`1` is not `1.0`); [`Number::compare`] goes by value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
@@ -52,14 +54,12 @@ impl From<u64> for Number {
     }
 }
 
-/// The number's JSON text: an integer's digits, or the shortest text that reads back as the same double and still
-/// looks like one.
+/// The number's JSON text as Java writes it: an integer's digits, or the double as `0.1`, `1.5E21`, `-0.0`.
 impl fmt::Display for Number {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Number::Int(int) => write!(out, "{int}"),
-            // The debug form of a double is its shortest form, always with a point or an exponent.
-            Number::Float(double) => write!(out, "{double:?}"),
+            Number::Float(double) => java::write_double(*double, out),
         }
     }
 }

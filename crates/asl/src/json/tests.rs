@@ -40,7 +40,6 @@ fn printed_values_read_back_as_themselves() {
         let value = Dice(seed).value(4);
         let text = value.to_text();
         let again = Json::parse(&text).unwrap_or_else(|failure| panic!("seed {seed}: {failure} in {text}"));
-        // A double zero reads back as the integer; the generator makes none.
         assert_eq!(again, value, "seed {seed}");
         assert_eq!(again.to_text(), text, "seed {seed}");
         assert_eq!(serde_json::to_value(&value).unwrap(), serde_json::Value::from(&value), "seed {seed}");
@@ -59,13 +58,30 @@ fn texts_are_compact_and_keep_what_they_say() {
     check("1", "1");
     check("-0", "0");
     check("0.1", "0.1");
+    check("-0.0", "-0.0");
+    check("-0e5", "-0.0");
+    check("[-0,0.0,0E0]", "[0,0.0,0.0]");
     check("1e2", "100.0");
+    check("1E7", "1.0E7");
+    check("9999999.5", "9999999.5");
+    check("12345678.9", "1.23456789E7");
+    check("0.001", "0.001");
+    check("0.0001", "1.0E-4");
+    check("-1e+21", "-1.0E21");
+    check("4.9E-324", "4.9E-324");
+    check("1e-400", "0.0");
+    check("1.7976931348623157e308", "1.7976931348623157E308");
     check("9223372036854775807", "9223372036854775807");
     check("-9223372036854775808", "-9223372036854775808");
-    check("9223372036854775808", "9.223372036854776e18");
-    check("18446744073709551616", "1.8446744073709552e19");
+    check("9223372036854775808", "9.223372036854776E18");
+    check("18446744073709551616", "1.8446744073709552E19");
     check(r#""\u0041\/\u00e9\ud83c\udd97""#, "\"A/é🆗\"");
     check(r#""\u001f\b\f\n\r\t\"\\\u007f""#, "\"\\u001F\\b\\f\\n\\r\\t\\\"\\\\\u{7f}\"");
+    // Half of a pair cannot be kept.
+    check(r#""\ud83c""#, "\"\u{fffd}\"");
+    check(r#""a\udd97b\ud83c\ud83c\udd97\ud83c\n""#, "\"a\u{fffd}b\u{fffd}🆗\u{fffd}\\n\"");
+    check(r#"{"\u0061":1,"a":2}"#, r#"{"a":2}"#);
+    check(" \t\r\n[ ] ", "[]");
     check(r#"{"Test\\\"\"Name\"":"Value\"\\"}"#, r#"{"Test\\\"\"Name\"":"Value\"\\"}"#);
 }
 
@@ -149,7 +165,8 @@ fn refusals_speak_as_aws_does() {
     );
     check("{} x", &format!("Unrecognized token 'x': was expecting {VALUES}"), 1, 5);
     check("{} 1", "Trailing token found after the value", 1, 5);
-    check("1E400", "Invalid JSON: number out of range", 1, 5);
+    check("1E400", "Invalid JSON: number out of range", 1, 6);
+    check("[\n-1e999]", "Invalid JSON: number out of range", 2, 7);
     check(
         "[→]",
         &format!("Unexpected character ('→' (code 8594 / 0x2192)): expected a valid value {VALUES}"),
@@ -182,11 +199,69 @@ fn places_quote_the_source_up_to_a_bound() {
 fn nesting_is_bounded_and_measured() {
     let deepest = format!("{}{}", "[".repeat(DEPTH_MAX), "]".repeat(DEPTH_MAX));
     assert_eq!(Json::parse(&deepest).unwrap().depth(), DEPTH_MAX);
-    let failure = Json::parse(&format!("[{deepest}]")).unwrap_err();
-    assert_eq!(failure.message(), "Document nesting depth (128) exceeds the maximum allowed (127)");
+    let failure = Json::parse(&format!("[\n{deepest}]")).unwrap_err();
+    assert_eq!(failure.message(), "Document nesting depth (513) exceeds the maximum allowed (512)");
+    assert_eq!((failure.line(), failure.column()), (2, DEPTH_MAX + 1));
+    // Siblings do not add up.
+    let wide = format!("[{}[]]", format!("{},", "[[]]").repeat(DEPTH_MAX));
+    assert_eq!(Json::parse(&wide).unwrap().depth(), 3);
     // Hostile texts are refused without deep recursion, closed or not.
     assert!(Json::parse(&"[".repeat(1_000_000)).is_err());
     assert!(Json::parse(&"{\"a\":".repeat(200_000)).is_err());
+}
+
+/// Two values as deep as can be, one put into the other, survive everything that recurses on a stack of one megabyte,
+/// which is half of what threads get.
+#[test]
+fn the_deepest_values_need_little_stack() {
+    fn nested(depth: usize, around: fn(Json) -> Json) -> Json {
+        (0..depth).fold(Json::from(1), |value, _| around(value))
+    }
+    fn exercise(around: fn(Json) -> Json) {
+        let depth = 2 * DEPTH_MAX;
+        let value = nested(depth, around);
+        assert!(value == nested(depth, around));
+        assert!(value != nested(depth - 1, around));
+        assert_eq!(value.depth(), depth);
+        assert!(value.to_text().len() > depth);
+        assert!(value.write_java_within(usize::MAX, &mut String::new()).is_ok());
+        assert!(value.to_text_within(depth / 2).is_err());
+        let half = nested(DEPTH_MAX, around);
+        assert_eq!(Json::parse(&half.to_text()), Ok(half));
+    }
+    let thread = std::thread::Builder::new().stack_size(1024 * 1024).spawn(|| {
+        exercise(|value| Json::array([value]));
+        exercise(|value| Json::object([("name", value)]));
+    });
+    thread.unwrap().join().unwrap();
+}
+
+/// What is broken is refused with the words of a complaint, never with none, and never with a panic.
+#[test]
+fn every_refusal_has_words() {
+    let pieces = [
+        "{", "}", "[", "]", ",", ":", "\"", "\\", "\\ud800", "-", "0", "1.", "e5", "tru", "null", " ", "\n",
+        "é",
+    ];
+    let mut dice = Dice(7);
+    let mut refused = 0;
+    for round in 0..20_000 {
+        let text: String =
+            (0..dice.roll(8)).map(|_| pieces[dice.roll(pieces.len() as u64) as usize]).collect();
+        match Json::parse(&text) {
+            Ok(value) => assert_eq!(Json::parse(&value.to_text()), Ok(value), "round {round}: {text}"),
+            Err(failure) => {
+                refused += 1;
+                assert_ne!(failure.message(), "Invalid JSON", "round {round}: {text}");
+                assert_eq!(
+                    serde_json::from_str::<serde::de::IgnoredAny>(&text).map(drop).ok(),
+                    None,
+                    "{text}"
+                );
+            }
+        }
+    }
+    assert!(refused > 10_000);
 }
 
 #[test]

@@ -6,8 +6,6 @@
 
 use std::fmt;
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
-
 use super::{Json, Number, Object};
 
 /// The text would be longer than the bound it was given.
@@ -56,32 +54,6 @@ impl Json {
 impl fmt::Display for Json {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.to_text())
-    }
-}
-
-impl Serialize for Json {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Json::Null => serializer.serialize_unit(),
-            Json::Bool(value) => serializer.serialize_bool(*value),
-            Json::Number(Number::Int(int)) => serializer.serialize_i64(*int),
-            Json::Number(Number::Float(double)) => serializer.serialize_f64(*double),
-            Json::String(text) => serializer.serialize_str(text),
-            Json::Array(items) => {
-                let mut out = serializer.serialize_seq(Some(items.len()))?;
-                for item in items.iter() {
-                    out.serialize_element(item)?;
-                }
-                out.end()
-            }
-            Json::Object(members) => {
-                let mut out = serializer.serialize_map(Some(members.len()))?;
-                for (key, value) in members.iter() {
-                    out.serialize_entry(&**key, value)?;
-                }
-                out.end()
-            }
-        }
     }
 }
 

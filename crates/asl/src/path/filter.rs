@@ -1,14 +1,23 @@
-//! Filter expressions, `[?(@.a == 1 && @.b)]`, with the comparison rules of Jayway's library.
+//! Filter expressions, `[?(@.a == 1 && @.b)]`, by the rules of Jayway's library.
 //!
-//! A path that names nothing equals nothing and is unequal to everything. A number and a string compare by the
-//! string's number or the number's text, whichever side leads. A bare path asks whether there is a value that is not
-//! `false`: AWS leaves out elements whose member is `false`.
+//! An operator that can make nothing of a side (`in` with a number behind it, `empty` without a boolean) makes the whole
+//! filter false, also below `!`. `all`, `type` and `matches` can be written, but there is nothing to write behind them
+//! that they could use: they are always of that kind.
+//!
+//! A bare path asks whether it names anything. It starts from the element even if it is written with `$`, as the library
+//! has it; an indefinite one always names something, if only `[]`. One answer is not the library's: a path that names
+//! `false` counts as absent, as AWS's own local emulator was seen to have it.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::PathMiss;
-use super::select::Walk;
+use super::decimal::Decimal;
+use super::function::Function;
+use super::pattern::Pattern;
+use super::select::{Route, Walk};
 use super::token::Token;
+use super::value::{Fault, Value};
 use crate::json::{Json, Number};
 
 /// A condition on one element.
@@ -17,20 +26,37 @@ pub(super) enum Filter {
     All(Vec<Filter>),
     Any(Vec<Filter>),
     Not(Box<Filter>),
-    Exists(Operand),
-    Compare { left: Operand, operator: Operator, right: Operand },
+    /// Whether the path's naming something is what is `wanted`.
+    Exists {
+        path: FilterPath,
+        wanted: bool,
+    },
+    Compare {
+        left: Operand,
+        operator: Operator,
+        right: Operand,
+    },
 }
 
-/// One side of a comparison.
+/// One side of a comparison, as written.
 #[derive(Clone, Debug)]
 pub(super) enum Operand {
-    Literal(Json),
-    /// A path from the element (`@`) or from the document (`$`).
-    Path {
-        from_document: bool,
-        tokens: Vec<Token>,
-        definite: bool,
-    },
+    Null,
+    Bool(bool),
+    Number(Decimal),
+    Text(Arc<str>),
+    /// A list or an object.
+    Json(Json),
+    Pattern(Pattern),
+    Path(FilterPath),
+}
+
+/// A path from the element (`@`) or from the document (`$`).
+#[derive(Clone, Debug)]
+pub(super) struct FilterPath {
+    pub(super) from_document: bool,
+    pub(super) tokens: Vec<Token>,
+    pub(super) definite: bool,
 }
 
 /// How two operands are compared.
@@ -44,24 +70,35 @@ pub(super) enum Operator {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+    Matches,
     In,
     NotIn,
     Contains,
     SubsetOf,
     AnyOf,
     NoneOf,
-    All,
     Size,
     Empty,
+    Exists,
+    /// Operators whose right side cannot be written in a path.
+    Unusable,
 }
 
 impl Filter {
     pub(super) fn accepts(&self, element: &Json, walk: &Walk) -> Result<bool, PathMiss> {
+        match self.holds(element, walk) {
+            Ok(holds) => Ok(holds),
+            Err(Fault::Unfit) => Ok(false),
+            Err(Fault::Miss(miss)) => Err(miss),
+        }
+    }
+
+    fn holds(&self, element: &Json, walk: &Walk) -> Result<bool, Fault> {
         walk.step(1)?;
         match self {
             Filter::All(conditions) => {
                 for condition in conditions {
-                    if !condition.accepts(element, walk)? {
+                    if !condition.holds(element, walk)? {
                         return Ok(false);
                     }
                 }
@@ -69,139 +106,169 @@ impl Filter {
             }
             Filter::Any(conditions) => {
                 for condition in conditions {
-                    if condition.accepts(element, walk)? {
+                    if condition.holds(element, walk)? {
                         return Ok(true);
                     }
                 }
                 Ok(false)
             }
-            Filter::Not(condition) => Ok(!condition.accepts(element, walk)?),
-            Filter::Exists(operand) => operand.exists(element, walk),
+            Filter::Not(condition) => Ok(!condition.holds(element, walk)?),
+            Filter::Exists { path, wanted } => Ok(path.exists(element, walk)? == *wanted),
             Filter::Compare { left, operator, right } => {
-                let (left, right) = (left.value(element, walk)?, right.value(element, walk)?);
-                operator.holds(left.as_ref(), right.as_ref(), walk)
+                operator.holds(&left.value(element, walk)?, &right.value(element, walk)?, walk)
             }
         }
     }
 }
 
 impl Operand {
-    /// The operand's value, or nothing where its path names nothing.
-    fn value(&self, element: &Json, walk: &Walk) -> Result<Option<Json>, PathMiss> {
-        match self {
-            Operand::Literal(value) => Ok(Some(value.clone())),
-            Operand::Path { from_document, tokens, definite } => {
-                let from = if *from_document { walk.document() } else { element };
-                match walk.select(tokens, *definite, from) {
-                    Ok(value) => Ok(Some(value)),
-                    Err(PathMiss::TooMuchWork) => Err(PathMiss::TooMuchWork),
-                    Err(_) => Ok(None),
-                }
+    fn value<'a>(&'a self, element: &Json, walk: &Walk) -> Result<Value<'a>, Fault> {
+        Ok(match self {
+            Operand::Null => Value::Null,
+            Operand::Bool(value) => Value::Bool(*value),
+            Operand::Number(number) => Value::Number(number.clone()),
+            Operand::Text(text) => Value::Text(text.clone()),
+            Operand::Json(json) => Value::Written(json),
+            Operand::Pattern(pattern) => Value::Pattern(pattern),
+            Operand::Path(path) => path.value(element, walk)?,
+        })
+    }
+}
+
+impl FilterPath {
+    fn value<'a>(&self, element: &Json, walk: &Walk) -> Result<Value<'a>, Fault> {
+        let from = if self.from_document { walk.document() } else { element };
+        match walk.select(Route::lenient(&self.tokens), self.definite, from) {
+            Ok(keys @ Json::Array(_)) if self.gives_keys() => {
+                let mut reason =
+                    String::from("Could not convert class java.util.LinkedHashMap$LinkedKeySet:");
+                keys.write_java_within(KEYS_SHOWN_MAX, &mut reason).map_err(|_| PathMiss::TooMuchWork)?;
+                Err(Fault::Miss(PathMiss::Refused { reason: reason + " to a ValueNode" }))
             }
+            Ok(json) => Ok(Value::found(json)),
+            Err(miss) if miss.is_absence() => Ok(Value::Undefined),
+            Err(miss) => Err(fault(miss)),
         }
     }
 
-    fn exists(&self, element: &Json, walk: &Walk) -> Result<bool, PathMiss> {
-        let value = self.value(element, walk)?;
-        Ok(match (self, value) {
-            (Operand::Path { definite: false, .. }, Some(Json::Array(matches))) => !matches.is_empty(),
-            (_, value) => value.is_some_and(|value| value != Json::Bool(false)),
-        })
+    /// The library compares with the keys of an object in no way and fails.
+    fn gives_keys(&self) -> bool {
+        self.definite
+            && matches!(self.tokens.last(), Some(Token::Function(call)) if call.function == Function::Keys)
+    }
+
+    fn exists(&self, element: &Json, walk: &Walk) -> Result<bool, Fault> {
+        match walk.select(Route::strict(&self.tokens), self.definite, element) {
+            Ok(value) => Ok(value != Json::Bool(false)),
+            Err(miss) if miss.is_absence() => Ok(false),
+            Err(miss) => Err(fault(miss)),
+        }
+    }
+}
+
+/// How much a message shows of an object's keys, in bytes.
+const KEYS_SHOWN_MAX: usize = 32 * 1024;
+
+fn fault(miss: PathMiss) -> Fault {
+    match miss {
+        PathMiss::NothingToFilter { .. } => Fault::Unfit,
+        other => Fault::Miss(other),
     }
 }
 
 impl Operator {
-    fn holds(self, left: Option<&Json>, right: Option<&Json>, walk: &Walk) -> Result<bool, PathMiss> {
-        let (Some(left), Some(right)) = (left, right) else {
-            return Ok(self.is_negative());
-        };
-        // Membership looks at every pair; its cost is that product.
-        let pairs = |left: &Json, right: &Json| {
-            walk.step(
-                left.as_array()
-                    .map_or(1, <[Json]>::len)
-                    .saturating_mul(right.as_array().map_or(1, <[Json]>::len)),
-            )
-        };
-        Ok(match self {
-            Operator::Equal => equal(left, right),
-            Operator::NotEqual => !equal(left, right),
-            Operator::SameTypeEqual => left.type_name() == right.type_name() && equal(left, right),
-            Operator::SameTypeNotEqual => left.type_name() != right.type_name() || !equal(left, right),
-            Operator::Less => ordered(left, right, Ordering::is_lt),
-            Operator::LessOrEqual => ordered(left, right, Ordering::is_le),
-            Operator::Greater => ordered(left, right, Ordering::is_gt),
-            Operator::GreaterOrEqual => ordered(left, right, Ordering::is_ge),
-            Operator::In | Operator::NotIn => {
-                walk.step(right.as_array().map_or(1, <[Json]>::len))?;
-                let found = right.as_array().is_some_and(|list| contains(list, left));
-                found != (self == Operator::NotIn)
-            }
+    fn holds(self, left: &Value, right: &Value, walk: &Walk) -> Result<bool, Fault> {
+        let ordered = |holds: fn(Ordering) -> bool| Ok(left.order(right).is_some_and(holds));
+        match self {
+            Operator::Equal => Ok(left.equals(right)),
+            Operator::NotEqual => Ok(!left.equals(right)),
+            Operator::SameTypeEqual => Ok(left.same_kind(right) && left.equals(right)),
+            Operator::SameTypeNotEqual => Ok(!(left.same_kind(right) && left.equals(right))),
+            Operator::Less => ordered(Ordering::is_lt),
+            Operator::LessOrEqual => ordered(Ordering::is_le),
+            Operator::Greater => ordered(Ordering::is_gt),
+            Operator::GreaterOrEqual => ordered(Ordering::is_ge),
+            Operator::Matches => matches(left, right, walk),
+            Operator::In => is_in(left, right, walk),
+            Operator::NotIn => Ok(!is_in(left, right, walk)?),
             Operator::Contains => match (left, right) {
-                (Json::String(text), Json::String(part)) => text.contains(&**part),
-                (Json::Array(list), item) => {
-                    walk.step(list.len())?;
-                    contains(list, item)
+                (Value::Text(text), Value::Text(part)) => {
+                    walk.step(text.len() / SCAN_BYTES)?;
+                    Ok(text.contains(&**part))
                 }
-                _ => false,
+                (Value::Found(_) | Value::Written(_), _) => is_in(right, left, walk),
+                _ => Ok(false),
             },
-            Operator::SubsetOf | Operator::AnyOf | Operator::NoneOf | Operator::All => {
-                pairs(left, right)?;
-                self.relates(left, right)
+            Operator::SubsetOf | Operator::AnyOf | Operator::NoneOf => self.relates(left, right, walk),
+            Operator::Size => {
+                let Value::Number(wanted) = right else { return Ok(false) };
+                // An object has no size here; the library counts it as -1.
+                let size = match left {
+                    Value::Text(text) => Some(text.encode_utf16().count() as i64),
+                    _ => left.json().map(|json| json.as_array().map_or(-1, |items| items.len() as i64)),
+                };
+                Ok(size == Some(whole(wanted.number())))
             }
-            Operator::Size => size(left).is_some_and(|size| right.as_i64() == Some(size as i64)),
-            Operator::Empty => size(left).is_some_and(|size| right.as_bool() == Some(size == 0)),
+            Operator::Empty => match (left, left.json()) {
+                (Value::Text(text), _) => Ok(text.is_empty() == right.bool()?),
+                (_, Some(json)) => {
+                    let is_empty = json.as_array().is_some_and(<[Json]>::is_empty)
+                        || json.as_object().is_some_and(|members| members.is_empty());
+                    Ok(is_empty == right.bool()?)
+                }
+                _ => Ok(false),
+            },
+            Operator::Exists => Ok(left.bool()? == right.bool()?),
+            Operator::Unusable => Err(Fault::Unfit),
+        }
+    }
+
+    fn relates(self, left: &Value, right: &Value, walk: &Walk) -> Result<bool, Fault> {
+        let Some(right) = right.items()? else { return Ok(false) };
+        let Some(left) = left.items()? else { return Ok(false) };
+        // Membership looks at every pair; its cost is that product.
+        walk.step(left.len().saturating_mul(right.len()))?;
+        let mut is_there = left.iter().map(|item| right.iter().any(|other| item.equals(other)));
+        Ok(match self {
+            Operator::SubsetOf => is_there.all(|found| found),
+            Operator::AnyOf => is_there.any(|found| found),
+            _ => !is_there.any(|found| found),
         })
     }
+}
 
-    fn relates(self, left: &Json, right: &Json) -> bool {
-        let (Some(left), Some(right)) = (left.as_array(), right.as_array()) else { return false };
-        match self {
-            Operator::SubsetOf => left.iter().all(|item| contains(right, item)),
-            Operator::All => right.iter().all(|item| contains(left, item)),
-            Operator::AnyOf => left.iter().any(|item| contains(right, item)),
-            _ => !left.iter().any(|item| contains(right, item)),
+/// How many bytes of text count as one step: a text is scanned faster than values are visited.
+const SCAN_BYTES: usize = 16;
+
+fn is_in(wanted: &Value, list: &Value, walk: &Walk) -> Result<bool, Fault> {
+    let Some(items) = list.items()? else { return Ok(false) };
+    walk.step(items.len())?;
+    Ok(items.iter().any(|item| wanted.equals(item)))
+}
+
+/// A pattern on exactly one side matches the whole of the other, or of any item of a list.
+fn matches(left: &Value, right: &Value, walk: &Walk) -> Result<bool, Fault> {
+    let (pattern, value) = match (left, right) {
+        (Value::Pattern(_), Value::Pattern(_)) => return Ok(false),
+        (Value::Pattern(pattern), value) | (value, Value::Pattern(pattern)) => (pattern, value),
+        _ => return Ok(false),
+    };
+    let is_list = value.json().is_some_and(|json| json.as_array().is_some());
+    let list = if is_list { value.items()? } else { None };
+    for value in list.as_deref().unwrap_or(std::slice::from_ref(value)) {
+        let input = value.input();
+        walk.step(pattern.steps(&input))?;
+        if pattern.matches(&input) {
+            return Ok(true);
         }
     }
-
-    /// Whether the operator denies another one, which makes it true of an absent value.
-    fn is_negative(self) -> bool {
-        matches!(self, Operator::NotEqual | Operator::SameTypeNotEqual | Operator::NotIn | Operator::NoneOf)
-    }
+    Ok(false)
 }
 
-fn equal(left: &Json, right: &Json) -> bool {
-    match (left, right) {
-        (Json::Number(left), Json::Number(right)) => left.compare(*right).is_eq(),
-        (Json::Number(number), Json::String(text)) => {
-            number_in(text).is_some_and(|parsed| number.compare(parsed).is_eq())
-        }
-        (Json::String(text), Json::Number(number)) => **text == number.to_string(),
-        _ => left == right,
-    }
-}
-
-fn ordered(left: &Json, right: &Json, holds: fn(Ordering) -> bool) -> bool {
-    match (left, right) {
-        (Json::Number(left), Json::Number(right)) => holds(left.compare(*right)),
-        (Json::String(left), Json::String(right)) => holds(left.encode_utf16().cmp(right.encode_utf16())),
-        _ => false,
-    }
-}
-
-fn number_in(text: &str) -> Option<Number> {
-    Json::parse(text).ok()?.as_number()
-}
-
-fn contains(list: &[Json], wanted: &Json) -> bool {
-    list.iter().any(|item| equal(item, wanted))
-}
-
-fn size(value: &Json) -> Option<usize> {
-    match value {
-        Json::String(text) => Some(text.encode_utf16().count()),
-        Json::Array(items) => Some(items.len()),
-        Json::Object(members) => Some(members.len()),
-        _ => None,
+/// Java's `intValue`, as far as sizes go.
+fn whole(number: Number) -> i64 {
+    match number {
+        Number::Int(int) => int,
+        Number::Float(double) => double as i64,
     }
 }

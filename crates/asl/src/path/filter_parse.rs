@@ -1,34 +1,49 @@
 //! The text of a filter to its tree: `||` binds least, then `&&`, then `!`, then comparisons.
+//!
+//! It reads as Jayway's compiler does, with its surprises: a path ends only at a blank, a `)` or one of `<>=~!` (so that
+//! `@.a&&@.b` is one path, of a member called `a&&@`), a word such as `in` needs a blank behind it, and a `!` before a
+//! path that is compared means nothing.
 
 use super::PathError;
-use super::filter::{Filter, Operand, Operator};
+use super::decimal::Decimal;
+use super::filter::{Filter, FilterPath, Operand, Operator};
 use super::parse::{Cursor, Place, tokens};
-use super::token::{Token, are_definite};
-use crate::json::Json;
+use super::pattern::Pattern;
+use super::relaxed;
+use super::token::are_definite;
 
 /// How deep brackets and `!` may nest in a filter: the parser recurses, and nobody can read more.
 const DEPTH_MAX: usize = 32;
 
-/// The words and signs of comparison; longer ones first where one starts another.
-const OPERATORS: [(&str, Operator); 17] = [
-    ("===", Operator::SameTypeEqual),
-    ("!==", Operator::SameTypeNotEqual),
+/// The words and signs of comparison.
+const OPERATORS: [(&str, Operator); 21] = [
     ("==", Operator::Equal),
     ("!=", Operator::NotEqual),
-    ("<=", Operator::LessOrEqual),
-    (">=", Operator::GreaterOrEqual),
+    ("===", Operator::SameTypeEqual),
+    ("!==", Operator::SameTypeNotEqual),
     ("<", Operator::Less),
+    ("<=", Operator::LessOrEqual),
     (">", Operator::Greater),
+    (">=", Operator::GreaterOrEqual),
+    ("=~", Operator::Matches),
     ("in", Operator::In),
     ("nin", Operator::NotIn),
     ("contains", Operator::Contains),
     ("subsetof", Operator::SubsetOf),
     ("anyof", Operator::AnyOf),
     ("noneof", Operator::NoneOf),
-    ("all", Operator::All),
     ("size", Operator::Size),
     ("empty", Operator::Empty),
+    ("exists", Operator::Exists),
+    ("all", Operator::Unusable),
+    ("type", Operator::Unusable),
+    ("matches", Operator::Unusable),
 ];
+
+/// Whether a sign belongs to an operator: it ends a path, and such signs are read together.
+pub(super) fn is_sign(letter: char) -> bool {
+    matches!(letter, '<' | '>' | '=' | '~' | '!')
+}
 
 /// The filter behind `[?`, with its brackets, up to the `]`.
 pub(super) fn filter(cursor: &mut Cursor) -> Result<Filter, PathError> {
@@ -70,18 +85,18 @@ fn condition(cursor: &mut Cursor) -> Result<Filter, PathError> {
     if cursor.filter_depth > DEPTH_MAX {
         return Err(cursor.error("filters nest too deep"));
     }
+    let negated = cursor.take('!');
+    cursor.skip_blanks();
     let condition = match cursor.peek() {
-        Some('!') => {
-            cursor.take('!');
-            Filter::Not(Box::new(condition(cursor)?))
-        }
+        Some('@' | '$') => comparison(cursor, negated)?,
+        _ if negated => Filter::Not(Box::new(condition(cursor)?)),
         Some('(') => {
             cursor.take('(');
             let inner = any(cursor)?;
             close(cursor)?;
             inner
         }
-        _ => comparison(cursor)?,
+        _ => comparison(cursor, false)?,
     };
     cursor.filter_depth -= 1;
     cursor.skip_blanks();
@@ -93,88 +108,89 @@ fn close(cursor: &mut Cursor) -> Result<(), PathError> {
     if cursor.take(')') { Ok(()) } else { Err(cursor.error("expected '&&', '||', a comparison or ')'")) }
 }
 
-fn comparison(cursor: &mut Cursor) -> Result<Filter, PathError> {
+fn comparison(cursor: &mut Cursor, negated: bool) -> Result<Filter, PathError> {
     let left = operand(cursor)?;
     cursor.skip_blanks();
-    if cursor.rest().starts_with("=~") {
-        return Err(
-            cursor.error("regular expressions (=~) are not supported; compare with ==, in or contains")
-        );
+    if let Some(operator) = operator(cursor) {
+        cursor.skip_blanks();
+        return Ok(Filter::Compare { left, operator, right: operand(cursor)? });
     }
-    let Some(operator) = operator(cursor) else {
-        return match left {
-            Operand::Path { .. } => Ok(Filter::Exists(left)),
-            Operand::Literal(_) => Err(cursor.error("expected a comparison behind the literal")),
-        };
-    };
-    cursor.skip_blanks();
-    Ok(Filter::Compare { left, operator, right: operand(cursor)? })
+    match left {
+        Operand::Path(path) => Ok(Filter::Exists { path, wanted: !negated }),
+        _ => Err(cursor.error("expected a comparison behind the literal")),
+    }
 }
 
+/// The operator that comes next, if one does.
 fn operator(cursor: &mut Cursor) -> Option<Operator> {
-    let (text, operator) = OPERATORS.iter().find(|(text, _)| begins_with(cursor.rest(), text))?;
+    let rest = cursor.rest();
+    let is_end: fn(char) -> bool =
+        if rest.starts_with(is_sign) { |letter| !is_sign(letter) } else { |letter| letter == ' ' };
+    let text = &rest[..rest.find(is_end).unwrap_or(rest.len())];
+    let (_, operator) = OPERATORS.iter().find(|(known, _)| known.eq_ignore_ascii_case(text))?;
     cursor.take_text(text);
     Some(*operator)
 }
 
-/// A sign may touch what follows; a word (in either case) may not.
-fn begins_with(rest: &str, operator: &str) -> bool {
-    let Some((head, behind)) = rest.split_at_checked(operator.len()) else { return false };
-    head == operator
-        && (!operator.starts_with(char::is_alphabetic)
-            || !behind.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
-}
-
 fn operand(cursor: &mut Cursor) -> Result<Operand, PathError> {
+    if cursor.take('!') {
+        cursor.skip_blanks();
+        if !matches!(cursor.peek(), Some('@' | '$')) {
+            return Err(cursor.error("expected a path behind '!'"));
+        }
+    }
     match cursor.peek() {
         Some(root @ ('@' | '$')) => {
             cursor.take(root);
             let tokens = tokens(cursor, Place::Filter)?;
             let definite = are_definite(&tokens);
-            if let Some(Token::Descend) = tokens.last() {
-                return Err(cursor.error("a path must not end with '..'"));
-            }
-            Ok(Operand::Path { from_document: root == '$', tokens, definite })
+            Ok(Operand::Path(FilterPath { from_document: root == '$', tokens, definite }))
         }
-        Some('\'' | '"') => Ok(Operand::Literal(cursor.quoted()?.into())),
-        Some('[' | '{') => bracketed(cursor),
+        Some('\'' | '"') => Ok(Operand::Text(cursor.quoted()?.into())),
+        Some('[' | '{') => relaxed::value(cursor).map(Operand::Json),
+        Some('/') => pattern(cursor),
         Some(_) => word(cursor),
         None => Err(cursor.error("expected a path or a literal")),
     }
 }
 
-/// `true`, `null`, `1.5`: a JSON scalar up to the next sign.
+/// `true`, `false`, `null` or a number.
 fn word(cursor: &mut Cursor) -> Result<Operand, PathError> {
-    let word = cursor.take_while(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter));
-    match Json::parse(word) {
-        Ok(value) => Ok(Operand::Literal(value)),
-        Err(_) => {
-            Err(cursor.error("expected a path, a quoted text, a number, true, false, null or a JSON list"))
+    for (word, operand) in
+        [("true", Operand::Bool(true)), ("false", Operand::Bool(false)), ("null", Operand::Null)]
+    {
+        if cursor.take_text(word) {
+            return Ok(operand);
         }
+    }
+    let digits = cursor.take_while(|letter| letter.is_ascii_digit() || "-.eE".contains(letter));
+    match Decimal::parse(digits) {
+        Some(number) => Ok(Operand::Number(number)),
+        None => Err(cursor.error(
+            "expected a path, a quoted text, a number, true, false, null, a list or a regular expression",
+        )),
     }
 }
 
-/// A JSON array or object; its strings may stand in either quote, as in Jayway's examples.
-fn bracketed(cursor: &mut Cursor) -> Result<Operand, PathError> {
-    let mut text = String::new();
-    let mut depth = 0_usize;
-    loop {
-        match cursor.peek() {
-            Some('\'' | '"') => Json::from(cursor.quoted()?).write(&mut text),
-            Some(letter) => {
-                cursor.take(letter);
-                text.push(letter);
-                match letter {
-                    '[' | '{' => depth += 1,
-                    ']' | '}' => depth -= 1,
-                    _ => {}
-                }
-                if depth == 0 {
-                    break;
-                }
-            }
-            None => return Err(cursor.error("expected ']' or '}' to end the literal")),
+/// `/pattern/flags`; a slash in the pattern stands behind a backslash.
+fn pattern(cursor: &mut Cursor) -> Result<Operand, PathError> {
+    cursor.take('/');
+    let rest = cursor.rest();
+    let mut escaped = false;
+    let end = rest.find(|letter| match letter {
+        _ if escaped => {
+            escaped = false;
+            false
         }
-    }
-    Json::parse(&text).map(Operand::Literal).map_err(|failure| cursor.error(failure.message()))
+        '\\' => {
+            escaped = true;
+            false
+        }
+        other => other == '/',
+    });
+    let Some(end) = end else { return Err(cursor.error("expected '/' to end the regular expression")) };
+    cursor.take_text(&rest[..end]);
+    cursor.take('/');
+    let flags = cursor.take_while(|letter| letter.is_ascii_alphabetic());
+    Pattern::parse(&rest[..end], flags).map(Operand::Pattern).map_err(|reason| cursor.error(&reason))
 }

@@ -1,4 +1,4 @@
-//! Why a definite path names nothing, in the words of AWS's causes.
+//! Why a path names nothing, in the words of AWS's causes, which are those of Jayway's library.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +29,14 @@ pub enum PathMiss {
     },
     /// An index was asked of something that is not an array.
     NotAnArray {
-        /// The index, in brackets.
+        /// The index or slice and what follows it, in bracket notation.
+        selector: String,
+        /// The value found instead.
+        found: String,
+    },
+    /// A filter was asked of something that is neither an array nor an object.
+    NothingToFilter {
+        /// The filter and what follows it, in bracket notation.
         selector: String,
         /// The value found instead.
         found: String,
@@ -44,8 +51,8 @@ pub enum PathMiss {
         /// The variable's name.
         name: Arc<str>,
     },
-    /// A function at the end of the path cannot work on what it got.
-    Function {
+    /// A function or a comparison cannot work on what it got.
+    Refused {
         /// What it says.
         reason: String,
     },
@@ -59,6 +66,22 @@ impl PathMiss {
         match self {
             PathMiss::UnknownVariable { .. } => format!("Invalid path '{path}' : {self}"),
             _ => format!("Invalid path '{}' : {self}", path.from_document()),
+        }
+    }
+
+    /// Whether what the path asks for is simply not there. An indefinite path then gives `[]`, and inside a filter it
+    /// has no value; everything else is a fault of the path.
+    pub(super) fn is_absence(&self) -> bool {
+        match self {
+            PathMiss::NoResults { .. }
+            | PathMiss::MissingProperty { .. }
+            | PathMiss::NotAnObject { .. }
+            | PathMiss::NotAnArray { .. }
+            | PathMiss::IsNull { .. } => true,
+            PathMiss::NothingToFilter { .. }
+            | PathMiss::UnknownVariable { .. }
+            | PathMiss::Refused { .. }
+            | PathMiss::TooMuchWork => false,
         }
     }
 }
@@ -77,9 +100,15 @@ impl fmt::Display for PathMiss {
             PathMiss::NotAnArray { selector, found } => {
                 write!(out, "Filter: {selector} can only be applied to arrays. Current context is: {found}")
             }
+            PathMiss::NothingToFilter { selector, found } => {
+                write!(
+                    out,
+                    "Filter: {selector} can not be applied to primitives. Current context is: {found}"
+                )
+            }
             PathMiss::IsNull { path } => write!(out, "The path {path} is null"),
             PathMiss::UnknownVariable { name } => write!(out, "The variable '${name}' is not defined"),
-            PathMiss::Function { reason } => out.write_str(reason),
+            PathMiss::Refused { reason } => out.write_str(reason),
             PathMiss::TooMuchWork => write!(
                 out,
                 "The path visits more than {} values; select less of the document",

@@ -1,13 +1,18 @@
 //! Path text to tokens, with the freedoms of Jayway's compiler: names with dashes and any letters behind a dot, either
 //! quote in brackets, blanks inside brackets, `.[0]` as well as `[0]`. A third part of a slice is read and ignored.
+//!
+//! Where that compiler overlooks a slip we refuse it: a name glued to a bracket or star (`$[0]a`), a single character
+//! left over at the end (`$.a[`), quotes of both kinds in one bracket, arguments that a function would ignore.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::Root;
 use super::filter_parse;
-use super::function::Function;
+use super::function::{Argument, Call, Function};
+use super::relaxed;
 use super::token::Token;
+use crate::json::Json;
 
 /// Why a text is not a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,11 +68,13 @@ fn root(cursor: &mut Cursor) -> Result<Root, PathError> {
     }
 }
 
-/// Where tokens stand: alone, or inside a filter, where operators and brackets end a name.
+/// Where tokens stand: alone; inside a filter, where a blank, an operator or a bracket ends a name; among the arguments
+/// of a function, where a comma or a bracket does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Whole,
     Filter,
+    Argument,
 }
 
 pub(super) fn tokens(cursor: &mut Cursor, place: Place) -> Result<Vec<Token>, PathError> {
@@ -81,7 +88,19 @@ pub(super) fn tokens(cursor: &mut Cursor, place: Place) -> Result<Vec<Token>, Pa
         if let Some(Token::Function(_)) = tokens.last() {
             return Err(cursor.error("a function must be the last step of a path"));
         }
-        tokens.push(step);
+        match (step, tokens.first()) {
+            (Token::Function(_), Some(Token::Descend)) if tokens.len() == 1 => {
+                return Err(cursor.error("a function cannot follow '..'"));
+            }
+            (Token::Function(call), Some(Token::Descend)) if !call.arguments.is_empty() => {
+                return Err(cursor.error("a function of what '..' finds takes no arguments"));
+            }
+            (Token::Function(call), Some(Token::Descend)) => {
+                let descent = std::mem::take(&mut tokens);
+                tokens.push(Token::Function(call.over_descent(descent)));
+            }
+            (step, _) => tokens.push(step),
+        }
         if tokens.len() > TOKENS_MAX {
             return Err(cursor.error("the path has too many steps"));
         }
@@ -105,33 +124,90 @@ fn dot(cursor: &mut Cursor, place: Place, tokens: &mut Vec<Token>) -> Result<Tok
         ("", None) => Err(cursor.error("a path must not end with '.'")),
         ("", Some(_)) => Err(cursor.error("expected a name after '.'")),
         ("*", _) => Ok(Token::Wildcard),
-        (name, Some('(')) => function(cursor, name),
-        (_, Some(' ')) if place == Place::Whole => {
+        (name, Some('(')) => function(cursor, name, place),
+        (_, Some(' ')) if place != Place::Filter => {
             Err(cursor.error("a name with blanks must stand in brackets and quotes: ['my name']"))
         }
         (name, _) if name.starts_with('*') => {
             Err(PathError { reason: "expected '.' or '[' after '*'".into(), position: start })
         }
-        (name, _) => Ok(Token::Names(vec![name.into()])),
+        (name, _) => Ok(Token::Names { names: vec![name.into()], quote: '\'' }),
     }
 }
 
 fn ends_name(letter: char, place: Place) -> bool {
     match letter {
         '.' | '[' | '(' | ' ' => true,
-        _ => place == Place::Filter && (")=<>~!&|,".contains(letter) || letter.is_whitespace()),
+        ')' => place != Place::Whole,
+        ',' => place == Place::Argument,
+        sign => place == Place::Filter && filter_parse::is_sign(sign),
     }
 }
 
-fn function(cursor: &mut Cursor, name: &str) -> Result<Token, PathError> {
+fn function(cursor: &mut Cursor, name: &str, place: Place) -> Result<Token, PathError> {
     cursor.take('(');
-    cursor.skip_blanks();
-    if !cursor.take(')') {
-        return Err(cursor.error("functions in a path take no arguments: expected ')'"));
+    let Some(function) = Function::named(name) else {
+        return Err(cursor.error(&format!("there is no function '{name}'")));
+    };
+    let arguments = arguments(cursor, place)?;
+    if !arguments.is_empty() && !function.takes_arguments() {
+        return Err(cursor.error(&format!("{name}() takes no arguments")));
     }
-    let function =
-        Function::named(name).ok_or_else(|| cursor.error(&format!("there is no function '{name}'")))?;
-    Ok(Token::Function(function))
+    Ok(Token::Function(Call { function, arguments }))
+}
+
+/// The arguments of a function and the bracket that closes them. Inside a filter there can be none.
+fn arguments(cursor: &mut Cursor, place: Place) -> Result<Vec<Argument>, PathError> {
+    let mut arguments = Vec::new();
+    cursor.skip_blanks();
+    if cursor.take(')') {
+        return Ok(arguments);
+    }
+    if place != Place::Whole {
+        return Err(cursor.error("a function in a filter or an argument takes no arguments: expected ')'"));
+    }
+    loop {
+        cursor.skip_blanks();
+        arguments.push(argument(cursor)?);
+        cursor.skip_blanks();
+        if cursor.take(')') {
+            return Ok(arguments);
+        }
+        if !cursor.take(',') {
+            return Err(cursor.error("expected ',' or ')' after an argument"));
+        }
+    }
+}
+
+fn argument(cursor: &mut Cursor) -> Result<Argument, PathError> {
+    match cursor.peek() {
+        Some(root @ ('$' | '@')) => {
+            cursor.take(root);
+            tokens(cursor, Place::Argument).map(Argument::Path)
+        }
+        Some('"') => {
+            let text = cursor.quoted()?;
+            if text.contains([')', '(', '\\', '"']) {
+                return Err(
+                    cursor.error("a text among the arguments must have no brackets, quotes or backslashes")
+                );
+            }
+            // The library loses commas here.
+            Ok(Argument::Literal(Json::from(text.replace(',', ""))))
+        }
+        Some('0'..='9' | '-') => {
+            let digits = cursor.take_while(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter));
+            match Json::parse(digits) {
+                Ok(number) => Ok(Argument::Literal(number)),
+                Err(_) => Err(cursor.error(&format!("'{digits}' is not a number"))),
+            }
+        }
+        Some('{') => relaxed::value(cursor).map(Argument::Literal),
+        _ => {
+            Err(cursor
+                .error("expected a path, a number, an object or a text in double quotes as an argument"))
+        }
+    }
 }
 
 fn bracket(cursor: &mut Cursor) -> Result<Token, PathError> {
@@ -158,20 +234,25 @@ fn bracket(cursor: &mut Cursor) -> Result<Token, PathError> {
 }
 
 fn names(cursor: &mut Cursor) -> Result<Token, PathError> {
+    let quote = if cursor.peek() == Some('"') { '"' } else { '\'' };
     let mut names: Vec<Arc<str>> = Vec::new();
     loop {
+        if cursor.peek() != Some(quote) {
+            return Err(cursor.error(&format!("expected a name in {quote}")));
+        }
         names.push(cursor.quoted()?.into());
         cursor.skip_blanks();
         if !cursor.take(',') {
-            return Ok(Token::Names(names));
+            return Ok(Token::Names { names, quote });
         }
         cursor.skip_blanks();
     }
 }
 
 fn numbers(cursor: &mut Cursor) -> Result<Token, PathError> {
-    let text = cursor.take_while(|letter| letter.is_ascii_digit() || "-:, ".contains(letter));
-    let number = |part: &str| match part.trim() {
+    let text = cursor.take_while(|letter| letter.is_ascii_digit() || "-:, ".contains(letter)).trim_end();
+    let blanks_matter = text.contains(':');
+    let number = |part: &str| match if blanks_matter { part } else { part.trim() } {
         "" => Ok(None),
         // AWS counts with 32 bits; a greater index names nothing in any payload.
         digits => digits.parse::<i32>().map(|index| Some(i64::from(index))),
@@ -264,15 +345,30 @@ impl<'a> Cursor<'a> {
             Some('b') => Ok('\u{8}'),
             Some('f') => Ok('\u{c}'),
             Some('u') => {
-                let digits = self.rest().get(..4).unwrap_or_default();
-                let letter = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
-                self.at += digits.len();
-                letter
-                    .ok_or_else(|| self.error("expected four hexadecimal digits of a character after '\\u'"))
+                let high = self.unit()?;
+                // A letter beyond the first 65,536 is written as two escapes.
+                let behind = self.at;
+                if (0xD800..0xDC00).contains(&high) && self.take_text("\\u") {
+                    let low = self.unit()?;
+                    if (0xDC00..0xE000).contains(&low) {
+                        let letter = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                        return Ok(char::from_u32(letter).unwrap_or(char::REPLACEMENT_CHARACTER));
+                    }
+                    self.at = behind;
+                }
+                Ok(char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER))
             }
             Some(other) => Ok(other),
             None => Err(self.error("expected a character after '\\'")),
         }
+    }
+
+    /// Four hexadecimal digits.
+    fn unit(&mut self) -> Result<u32, PathError> {
+        let digits = self.rest().get(..4).unwrap_or_default();
+        let unit = u32::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'));
+        self.at += digits.len();
+        unit.ok_or_else(|| self.error("expected four hexadecimal digits after '\\u'"))
     }
 
     pub(super) fn error(&self, reason: &str) -> PathError {

@@ -105,7 +105,7 @@ impl std::error::Error for SetError {}
 
 fn step(token: &Token) -> Option<Step> {
     match token {
-        Token::Names(names) => match names.as_slice() {
+        Token::Names { names, .. } => match names.as_slice() {
             [name] => Some(Step::Name(name.clone())),
             _ => None,
         },

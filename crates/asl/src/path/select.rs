@@ -1,13 +1,17 @@
-//! Walks a document along a path's tokens.
+//! Walks a document along a path's tokens, by the rules of Jayway's library.
 //!
-//! A definite path is a straight line that can say exactly where it broke. An indefinite one gathers matches and skips
-//! what does not fit. Both count their steps: `..` behind `..` multiplies, and a definition comes from strangers.
+//! As long as every step so far was definite, a step that does not fit says exactly where and why. Behind an indefinite
+//! step what does not fit is skipped. AWS turns the absence of anything behind an indefinite path into `[]` (recorded),
+//! where the library alone would complain; [`select`] does that, filters do not. Values are counted: `..` behind `..`
+//! multiplies, and a definition comes from strangers.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::PathMiss;
+use super::filter::Filter;
 use super::token::{self, Token};
-use crate::json::{Json, Object};
+use crate::json::{Json, Number, Object};
 
 /// How many values one evaluation may visit: thirty times the values of the largest payload AWS takes, and well under
 /// a second.
@@ -18,10 +22,31 @@ const SHOWN_MAX: usize = 32 * 1024;
 
 pub(super) fn select(tokens: &[Token], definite: bool, document: &Json) -> Result<Json, PathMiss> {
     let walk = Walk { document, steps: Cell::new(0) };
-    walk.select(tokens, definite, document)
+    match walk.select(Route::lenient(tokens), definite, document) {
+        Err(miss) if !definite && miss.is_absence() => Ok(Json::from(Vec::new())),
+        selected => selected,
+    }
 }
 
-/// One evaluation: the document that `$` names inside filters, and the steps taken so far.
+/// The tokens to follow, and what to make of names that are not there.
+#[derive(Clone, Copy)]
+pub(super) struct Route<'t> {
+    tokens: &'t [Token],
+    /// Behind an indefinite step, too, an absent name is a miss: what a filter's test for existence asks.
+    strict: bool,
+}
+
+impl<'t> Route<'t> {
+    pub(super) fn lenient(tokens: &'t [Token]) -> Route<'t> {
+        Route { tokens, strict: false }
+    }
+
+    pub(super) fn strict(tokens: &'t [Token]) -> Route<'t> {
+        Route { tokens, strict: true }
+    }
+}
+
+/// One evaluation: the document that `$` names inside filters and functions, and the steps taken so far.
 pub(super) struct Walk<'a> {
     document: &'a Json,
     steps: Cell<usize>,
@@ -33,16 +58,14 @@ impl<'a> Walk<'a> {
     }
 
     /// The value of a definite path, the array of an indefinite one's matches.
-    pub(super) fn select(&self, tokens: &[Token], definite: bool, from: &Json) -> Result<Json, PathMiss> {
-        if let [before @ .., Token::Function(function)] = tokens {
-            return function.apply(&self.select(before, token::are_definite(before), from)?);
-        }
+    pub(super) fn select(&self, route: Route, definite: bool, from: &Json) -> Result<Json, PathMiss> {
+        let mut found = Vec::new();
+        self.follow(route, 0, true, from, &mut found)?;
         if definite {
-            return self.one(tokens, from);
+            found.pop().ok_or_else(|| PathMiss::NoResults { path: token::print(route.tokens) })
+        } else {
+            Ok(Json::from(found))
         }
-        let mut matches = Vec::new();
-        self.many(tokens, from, &mut matches)?;
-        Ok(Json::from(matches))
     }
 
     /// Counts `steps` towards the budget.
@@ -52,64 +75,43 @@ impl<'a> Walk<'a> {
         if total > STEPS_MAX { Err(PathMiss::TooMuchWork) } else { Ok(()) }
     }
 
-    fn one(&self, tokens: &[Token], from: &Json) -> Result<Json, PathMiss> {
-        let mut value = from;
-        for (index, step) in tokens.iter().enumerate() {
-            self.step(1)?;
-            let is_last = index + 1 == tokens.len();
-            let found = match (step, value) {
-                (Token::Names(names), Json::Object(members)) => match names.as_slice() {
-                    [name] => members.get(name),
-                    several => return Ok(merged(several, members)),
-                },
-                (Token::Names(_), other) => {
-                    return Err(PathMiss::NotAnObject {
-                        property: step.to_string(),
-                        path: token::print(&tokens[..index]),
-                        found: java_type(other),
-                    });
-                }
-                (Token::Indices(indices), Json::Array(items)) => {
-                    let item = indices.first().and_then(|index| item(items, *index));
-                    item.ok_or_else(|| PathMiss::NoResults { path: token::print(tokens) }).map(Some)?
-                }
-                (_, Json::Null) => return Err(PathMiss::IsNull { path: token::print(&tokens[..index]) }),
-                (_, other) => {
-                    return Err(PathMiss::NotAnArray { selector: step.to_string(), found: shown(other) });
-                }
-            };
-            value = match found {
-                Some(found) => found,
-                None if is_last => return Err(PathMiss::NoResults { path: token::print(tokens) }),
-                None => return Err(PathMiss::MissingProperty { path: token::print(&tokens[..=index]) }),
-            };
-        }
-        Ok(value.clone())
-    }
-
-    /// Appends to `matches` what `tokens` name below `value`; what does not fit matches nothing.
-    fn many(&self, tokens: &[Token], value: &Json, matches: &mut Vec<Json>) -> Result<(), PathMiss> {
+    /// Appends to `found` what the tokens from `at` on name below `value`; `certain` while all before are definite.
+    fn follow(
+        &self,
+        route: Route,
+        at: usize,
+        certain: bool,
+        value: &Json,
+        found: &mut Vec<Json>,
+    ) -> Result<(), PathMiss> {
         self.step(1)?;
-        let Some((first, rest)) = tokens.split_first() else {
-            matches.push(value.clone());
+        let Some(token) = route.tokens.get(at) else {
+            found.push(value.clone());
             return Ok(());
         };
-        match (first, value) {
-            (Token::Names(names), Json::Object(members)) => self.names(names, members, rest, matches),
-            (Token::Indices(indices), Json::Array(items)) => {
-                self.each(indices.iter().filter_map(|index| item(items, *index)), rest, matches)
+        let mut each = |values: &mut dyn Iterator<Item = &Json>, certain: bool| {
+            for value in values {
+                self.follow(route, at + 1, certain, value, found)?;
             }
-            (Token::Slice { from, to }, Json::Array(items)) => self.each(
-                sliced(items.len(), *from, *to).filter_map(|index| item(items, index)),
-                rest,
-                matches,
+            Ok(())
+        };
+        match (token, value) {
+            (Token::Names { names, .. }, Json::Object(members)) => {
+                self.names(route, at, certain, names, members, found)
+            }
+            (Token::Indices(indices), Json::Array(items)) => each(
+                &mut indices.iter().filter_map(|index| item(items, *index)),
+                certain && indices.len() == 1,
             ),
-            (Token::Wildcard, Json::Array(items)) => self.each(items.iter(), rest, matches),
-            (Token::Wildcard, Json::Object(members)) => self.each(members.values(), rest, matches),
+            (Token::Slice { from, to }, Json::Array(items)) => {
+                each(&mut sliced(items.len(), *from, *to).filter_map(|index| item(items, index)), false)
+            }
+            (Token::Wildcard, Json::Array(items)) => each(&mut items.iter(), false),
+            (Token::Wildcard, Json::Object(members)) => each(&mut members.values(), false),
             (Token::Filter(filter), Json::Array(items)) => {
                 for item in items.iter() {
                     if filter.accepts(item, self)? {
-                        self.many(rest, item, matches)?;
+                        self.follow(route, at + 1, false, item, found)?;
                     }
                 }
                 Ok(())
@@ -117,64 +119,129 @@ impl<'a> Walk<'a> {
             // A filter behind an object tests that object itself.
             (Token::Filter(filter), Json::Object(_)) => {
                 if filter.accepts(value, self)? {
-                    self.many(rest, value, matches)
-                } else {
-                    Ok(())
+                    self.follow(route, at + 1, false, value, found)?;
                 }
+                Ok(())
             }
-            (Token::Descend, _) => self.descend(rest, value, matches),
+            (Token::Descend, _) => self.descend(route, at + 1, value, found),
+            (Token::Function(call), _) => {
+                let result = call.apply(value, self)?;
+                self.follow(route, at + 1, certain, &result, found)
+            }
+            (Token::Wildcard, _) => Ok(()),
+            (_, unfit) if certain => Err(self.unfit(route, at, token, unfit)),
             _ => Ok(()),
         }
-    }
-
-    fn each<'v>(
-        &self,
-        values: impl Iterator<Item = &'v Json>,
-        rest: &[Token],
-        matches: &mut Vec<Json>,
-    ) -> Result<(), PathMiss> {
-        for value in values {
-            self.many(rest, value, matches)?;
-        }
-        Ok(())
     }
 
     /// Several names make one object at the end of a path, and several branches before it.
     fn names(
         &self,
-        names: &[std::sync::Arc<str>],
+        route: Route,
+        at: usize,
+        certain: bool,
+        names: &[Arc<str>],
         members: &Object,
-        rest: &[Token],
-        matches: &mut Vec<Json>,
+        found: &mut Vec<Json>,
     ) -> Result<(), PathMiss> {
-        if names.len() > 1 && rest.is_empty() {
-            matches.push(merged(names, members));
+        let is_last = at + 1 == route.tokens.len();
+        let missing = || PathMiss::MissingProperty { path: token::print_walked(&route.tokens[..=at]) };
+        if let ([_, _, ..], true) = (names, is_last) {
+            if route.strict && !names.iter().all(|name| members.contains_key(name)) {
+                return Err(missing());
+            }
+            found.push(merged(names, members));
             return Ok(());
         }
-        self.each(names.iter().filter_map(|name| members.get(name)), rest, matches)
-    }
-
-    /// Applies `tokens` to `value` and then to everything below it. A filter is applied to objects only: it would
-    /// otherwise meet each object of an array twice, once from the array and once by itself.
-    fn descend(&self, tokens: &[Token], value: &Json, matches: &mut Vec<Json>) -> Result<(), PathMiss> {
-        self.step(1)?;
-        let below: &mut dyn Iterator<Item = &Json> = match value {
-            Json::Array(items) => &mut items.iter(),
-            Json::Object(members) => &mut members.values(),
-            _ => return Ok(()),
-        };
-        if !(value.as_array().is_some() && matches!(tokens.first(), Some(Token::Filter(_)))) {
-            self.many(tokens, value, matches)?;
-        }
-        for child in below {
-            self.descend(tokens, child, matches)?;
+        let certain = certain && names.len() == 1;
+        for name in names {
+            match members.get(name) {
+                Some(member) => self.follow(route, at + 1, certain, member, found)?,
+                None if route.strict || (certain && !is_last) => return Err(missing()),
+                None => {}
+            }
         }
         Ok(())
+    }
+
+    /// Applies the tokens from `at` on to `value` and to everything below it, outermost first.
+    fn descend(&self, route: Route, at: usize, value: &Json, found: &mut Vec<Json>) -> Result<(), PathMiss> {
+        let mut waiting = vec![value];
+        while let Some(value) = waiting.pop() {
+            self.step(1)?;
+            match value {
+                Json::Array(items) => {
+                    self.arrive(route, at, value, found)?;
+                    waiting.extend(items.iter().rev());
+                }
+                Json::Object(members) => {
+                    self.arrive(route, at, value, found)?;
+                    waiting.extend(members.values().rev());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies the tokens from `at` on to one array or object that `..` came to, if the first of them can mean it.
+    fn arrive(&self, route: Route, at: usize, value: &Json, found: &mut Vec<Json>) -> Result<(), PathMiss> {
+        let is_last = at + 1 == route.tokens.len();
+        match (route.tokens.get(at), value) {
+            (Some(Token::Names { names, .. }), Json::Object(members)) => {
+                let means_it =
+                    (names.len() > 1 && !is_last) || names.iter().all(|name| members.contains_key(name));
+                if means_it { self.follow(route, at, false, value, found) } else { Ok(()) }
+            }
+            (Some(Token::Indices(_) | Token::Slice { .. }), Json::Array(_)) | (Some(Token::Wildcard), _) => {
+                self.follow(route, at, false, value, found)
+            }
+            (Some(Token::Filter(filter)), _) => self.filtered(route, at, filter, value, found),
+            _ => Ok(()),
+        }
+    }
+
+    /// A filter behind `..` asks the value itself, an array, too. Of an array that it accepts it then takes the items:
+    /// those it accepts again where the path ends, all of them where it goes on.
+    fn filtered(
+        &self,
+        route: Route,
+        at: usize,
+        filter: &Filter,
+        value: &Json,
+        found: &mut Vec<Json>,
+    ) -> Result<(), PathMiss> {
+        if !filter.accepts(value, self)? {
+            return Ok(());
+        }
+        match value {
+            Json::Array(_) if at + 1 == route.tokens.len() => self.follow(route, at, false, value, found),
+            Json::Array(items) => {
+                items.iter().try_for_each(|item| self.follow(route, at + 1, false, item, found))
+            }
+            _ => self.follow(route, at + 1, false, value, found),
+        }
+    }
+
+    fn unfit(&self, route: Route, at: usize, token: &Token, found: &Json) -> PathMiss {
+        let (before, rest) = route.tokens.split_at(at);
+        match (token, found) {
+            (Token::Names { .. }, _) => PathMiss::NotAnObject {
+                property: token.to_string(),
+                path: token::print_walked(before),
+                found: java_type(found),
+            },
+            (Token::Filter(_), _) => {
+                PathMiss::NothingToFilter { selector: token::print_steps(rest), found: shown(found) }
+            }
+            (_, Json::Null) => PathMiss::IsNull { path: token::print_walked(before) },
+            _ => PathMiss::NotAnArray { selector: token::print_steps(rest), found: shown(found) },
+        }
     }
 }
 
 /// The members of those names that are there, as one object.
-fn merged(names: &[std::sync::Arc<str>], members: &Object) -> Json {
+fn merged(names: &[Arc<str>], members: &Object) -> Json {
     Json::from(
         names.iter().filter_map(|name| Some((name.clone(), members.get(name)?.clone()))).collect::<Object>(),
     )
@@ -200,7 +267,6 @@ fn sliced(length: usize, from: Option<i64>, to: Option<i64>) -> std::ops::Range<
 }
 
 fn java_type(value: &Json) -> &'static str {
-    use crate::json::Number;
     match value {
         Json::Null => "null",
         Json::Bool(_) => "java.lang.Boolean",
