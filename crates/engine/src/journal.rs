@@ -1,6 +1,7 @@
 //! The journal's bytes: what one step changed and what it told the history, and checkpoints of whole executions.
 //!
-//! A chunk begins with the version of its format, so that a later engine still reads what this one wrote.
+//! A chunk begins with the version of its format, so that no engine mistakes what another one wrote. There is no release
+//! yet, and so no older format that has to be read.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::history::HistoryEvent;
 use crate::payload::PayloadId;
 
 /// The format that this engine writes.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// One step, as the journal keeps it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ pub struct Chunk {
 /// Bytes that are no chunk or checkpoint of a known format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalError {
-    /// The format is newer than this engine, or there are no bytes at all.
+    /// The format is not that of this engine, or there are no bytes at all.
     UnknownFormat(Option<u8>),
     /// The bytes do not fit the format.
     Damaged(String),
@@ -39,7 +40,7 @@ impl std::fmt::Display for JournalError {
             JournalError::UnknownFormat(Some(format)) => {
                 write!(
                     f,
-                    "the journal has format {format}, this engine reads up to {FORMAT}; use a newer release"
+                    "the journal has format {format}, this engine reads {FORMAT}; use the release that wrote it"
                 )
             }
             JournalError::UnknownFormat(None) => write!(f, "a journal entry is empty"),

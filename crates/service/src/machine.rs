@@ -271,15 +271,16 @@ impl Machines {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is wrong with a definition. One that could not be looked at is not found valid.
-    pub(crate) async fn validate(&self, text: &str, machine_type: MachineType) -> Vec<Diagnostic> {
+    /// What is wrong with a definition; an error when it could not be looked at.
+    pub(crate) async fn validate(
+        &self,
+        text: &str,
+        machine_type: MachineType,
+    ) -> Result<Vec<Diagnostic>, Refusal> {
         match self.compile(text, machine_type).await {
-            Ok(_) => Vec::new(),
-            Err(Refusal::InvalidDefinition(diagnostics)) => diagnostics,
-            Err(refusal) => {
-                let message = format!("The definition could not be checked; try again: {refusal}");
-                vec![Diagnostic { code: Code::Schema, message, location: None }]
-            }
+            Ok(_) => Ok(Vec::new()),
+            Err(Refusal::InvalidDefinition(diagnostics)) => Ok(diagnostics),
+            Err(refusal) => Err(refusal),
         }
     }
 

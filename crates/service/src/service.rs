@@ -426,7 +426,10 @@ impl Service {
     }
 
     /// What is wrong with a definition.
-    pub async fn validate(&self, definition: &str, express: bool) -> Vec<Diagnostic> {
+    ///
+    /// # Errors
+    /// There is no room to look at it now.
+    pub async fn validate(&self, definition: &str, express: bool) -> Result<Vec<Diagnostic>, Refusal> {
         let machine_type = if express { MachineType::Express } else { MachineType::Standard };
         self.shared.machines.validate(definition, machine_type).await
     }

@@ -21,7 +21,7 @@ pub(super) const VALIDATE: &[Member] = &[
 
 pub(super) async fn validate(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
     let express = members.text("type").as_deref() == Some("EXPRESS");
-    let found = call.service.validate(&members.required("definition"), express).await;
+    let found = call.service.validate(&members.required("definition"), express).await?;
     let shown = members.page_size().min(DIAGNOSTICS_MAX);
     let diagnostics: Vec<Value> = found.iter().take(shown).map(diagnostic).collect();
     Ok(Reply::of(&json!({

@@ -33,7 +33,7 @@ async fn a_second_opening_is_refused_while_the_first_lives() {
 
 #[tokio::test]
 async fn other_formats_are_refused_and_left_alone() {
-    for found in ["2", "99", "", "one"] {
+    for found in ["1", "3", "99", "", "one"] {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("FORMAT"), format!("{found}\n")).unwrap();
         let refused = open(folder.path()).unwrap_err();
