@@ -118,8 +118,8 @@ fn fuzz(workspace: &Workspace, options: &Options, install: Install, tally: &mut 
     }
     let folder = workspace.scratch("fuzz");
     let seeds = folder.join("seeds");
-    let written = workspace.cargo(&["run", "--quiet", "--package", "loveless-fuzz", "--bin", "seeds", "--"]);
-    must({ written }.arg(&seeds))?;
+    let write = ["run", "--quiet", "--package", "loveless-fuzz", "--example", "seeds", "--"];
+    must(workspace.cargo(&write).arg(&seeds))?;
     let wanted = if options.targets.is_empty() { &known } else { &options.targets };
     let programs = build(workspace, &folder, wanted)?;
     // A fuzzer is one thread: as many of them at once as the machine runs.

@@ -7,10 +7,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, ensure};
-use asl::jsonata::{Jsonata, NoJsonata};
+use asl::jsonata::Jsonata;
 use asl::machine::Machine;
 use asl::{MachineType, parse};
 use engine::{Event, Execution, Limits, Moment, Start, Status, TaskId, Transition, World, apply};
+use jsonata::Evaluator;
 
 /// What the states of a chain do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,16 @@ pub const SHAPES: &[Shape] = &[
         chooses: false,
     },
     Shape {
+        name: "Query",
+        fields: r#""QueryLanguage":"JSONata","Type":"Pass","Assign":{"id":"{% $states.input.order.id %}"}"#,
+        chooses: false,
+    },
+    Shape {
+        name: "Condition",
+        fields: r#""QueryLanguage":"JSONata","Type":"Choice","Choices":[{"Condition":"{% $states.input.order.total > 0 %}","Next":"{next}"}]"#,
+        chooses: true,
+    },
+    Shape {
         name: "OutputPath",
         fields: r#""Type":"Pass","Parameters":{"kept.$":"$"},"OutputPath":"$.kept""#,
         chooses: false,
@@ -70,7 +81,7 @@ pub fn machine(shape: Shape, states: usize) -> Result<Machine> {
         write!(text, r#""S{number}":{{{fields}{way}}},"#)?;
     }
     write!(text, r#""S{states}":{{"Type":"Succeed"}}}}}}"#)?;
-    let jsonata: Arc<dyn Jsonata> = Arc::new(NoJsonata);
+    let jsonata: Arc<dyn Jsonata> = Arc::new(Evaluator::default());
     parse(&text, MachineType::Standard, &jsonata).map_err(|diagnostics| {
         let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         anyhow!("the chain '{}' is refused: {}", shape.name, lines.join("; "))
@@ -110,7 +121,7 @@ pub fn start(input: Arc<str>) -> Event {
 /// The execution did not succeed within one step.
 pub fn run(machine: &Machine, start: Event) -> Result<(Execution, Transition)> {
     // Executions of a chain are bounded by no limit but that of payloads: their number of states is the caller's choice.
-    let limits = Limits { step_transitions_max: u32::MAX, ..Limits::STRICT };
+    let limits = Limits { step_transitions_max: u32::MAX, step_bytes_max: usize::MAX, ..Limits::STRICT };
     let mut execution = Execution::new();
     let at = Moment { now_ms: 0, seed: 0, world: &Nowhere };
     let decided = apply(machine, &mut execution, start, at, limits);

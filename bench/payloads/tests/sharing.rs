@@ -37,9 +37,10 @@ fn growth(name: &str) -> Growth {
     measure::growth((&first, limits::parse(&small)), (&last, limits::parse(&large)))
 }
 
-/// Whether a count is the wanted whole number, but for what a second list of the same length may take.
+/// Whether a count is the wanted whole number. What is counted is a sum of large things and of small ones, such as the
+/// buffers that a text is written in; one large thing more or less would change it by a whole.
 fn is(figure: f64, wanted: f64) -> bool {
-    (figure - wanted).abs() < 0.02 * wanted.max(1.0)
+    (figure - wanted).abs() < 0.25
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn a_chain_of_passes_journals_its_document_once_and_verbatim() {
 
 #[test]
 fn looking_into_a_document_parses_it_once_and_journals_it_once() {
-    for name in ["InputPath", "Parameters", "Assign", "Choice"] {
+    for name in ["InputPath", "Parameters", "Assign", "Choice", "Query"] {
         let growth = growth(name);
         assert!(is(growth.parses, 1.0), "{name}: parsed {} times", growth.parses);
         assert!(is(growth.journaled, 1.0), "{name}: {} times in the journal", growth.journaled);

@@ -35,6 +35,9 @@ pub struct Limits {
     /// Transitions that one step may make before the next step goes on: a loop must not starve its neighbours. A
     /// millisecond spent on expressions counts as five.
     pub step_transitions_max: u32,
+    /// Bytes of payloads that one step may name before the next one goes on: a step is one write, and is held in memory
+    /// until it is durable.
+    pub step_bytes_max: usize,
 }
 
 impl Limits {
@@ -44,6 +47,7 @@ impl Limits {
         variables_bytes_max: 10 * 1024 * 1024,
         history_events_max: 25_000,
         step_transitions_max: 512,
+        step_bytes_max: 4 * 1024 * 1024,
     };
 }
 

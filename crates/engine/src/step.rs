@@ -32,6 +32,8 @@ pub(crate) struct Step<'a> {
     /// Frames that can go on within this step.
     pub(crate) queue: VecDeque<FrameId>,
     pub(crate) transitions: u32,
+    /// Bytes of the payloads that this step named: its chunk is written as one.
+    named_bytes: usize,
     /// The history has no room but for the event that says so.
     pub(crate) full: bool,
     payloads: Vec<Change>,
@@ -85,6 +87,7 @@ impl<'a> Step<'a> {
             dice: Dice::new(at.seed),
             queue: VecDeque::new(),
             transitions: 0,
+            named_bytes: 0,
             full: false,
             payloads: Vec::new(),
             others: Vec::new(),
@@ -142,7 +145,9 @@ impl<'a> Step<'a> {
             if self.full {
                 return self.overflow();
             }
-            if self.transitions >= self.limits.step_transitions_max && !self.queue.is_empty() {
+            let long = self.transitions >= self.limits.step_transitions_max
+                || self.named_bytes >= self.limits.step_bytes_max;
+            if long && !self.queue.is_empty() {
                 return self.postpone();
             }
             let Some(frame) = self.queue.pop_front() else { return };
@@ -234,6 +239,7 @@ impl<'a> Step<'a> {
 
     fn keep(&mut self, payload: Payload) -> PayloadId {
         let id = PayloadId { step: self.execution.step, slot: self.payloads.len() as u32 };
+        self.named_bytes += payload.text.len();
         self.payloads.push(Change::Payload(id, payload.text.clone()));
         self.execution.heap.insert(id, payload);
         id

@@ -74,6 +74,7 @@ fn play(machine: &Machine, dice: &mut Dice) -> Result<(), String> {
         variables_bytes_max: *dice.pick(&[300, 10_485_760]),
         history_events_max: *dice.pick(&[5, 40, 200]),
         step_transitions_max: *dice.pick(&[1, 2, 64]),
+        step_bytes_max: *dice.pick(&[1, 500, 4_194_304]),
     };
     let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };
     let mut run = Run::new(machine, limits, dice.next(), &surroundings);

@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rolling-ball", &[]),
     ("xtask", &[]),
     // What measures and what attacks may use whatever it measures and attacks.
-    ("bench-payloads", &["asl", "engine"]),
+    ("bench-payloads", &["asl", "engine", "jsonata"]),
     ("loveless-fuzz", &["asl", "engine", "jsonata"]),
 ];
 

@@ -1,5 +1,6 @@
 //! The intrinsic functions on texts: formats, encodings, hashes, JSON in text form.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -49,7 +50,9 @@ pub(super) fn format(template: &str, arguments: &[Json]) -> Result<Json, String>
 /// The non-empty pieces between any of the characters of `delimiters`.
 pub(super) fn split(value: &Json, delimiters: &Json) -> Result<Json, String> {
     let (value, delimiters) = (text(value, "first argument")?, text(delimiters, "delimiters")?);
-    let pieces = value.split(|letter| delimiters.contains(letter));
+    // Both texts may be long: each letter is looked up, not searched for.
+    let delimiters: HashSet<char> = delimiters.chars().collect();
+    let pieces = value.split(|letter| delimiters.contains(&letter));
     Ok(Json::array(pieces.filter(|piece| !piece.is_empty())))
 }
 

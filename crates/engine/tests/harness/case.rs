@@ -226,7 +226,13 @@ fn limits(json: &Json) -> Result<Limits, String> {
     let Some(given) = json.as_object() else { return Ok(Limits::STRICT) };
     known(
         given,
-        &["payload_bytes_max", "variables_bytes_max", "history_events_max", "step_transitions_max"],
+        &[
+            "payload_bytes_max",
+            "variables_bytes_max",
+            "history_events_max",
+            "step_transitions_max",
+            "step_bytes_max",
+        ],
     )?;
     let or = |name: &str, strict: u64| json[name].as_i64().map_or(strict, |given| given as u64);
     let strict = Limits::STRICT;
@@ -235,6 +241,7 @@ fn limits(json: &Json) -> Result<Limits, String> {
         variables_bytes_max: or("variables_bytes_max", strict.variables_bytes_max as u64) as usize,
         history_events_max: or("history_events_max", strict.history_events_max),
         step_transitions_max: or("step_transitions_max", strict.step_transitions_max.into()) as u32,
+        step_bytes_max: or("step_bytes_max", strict.step_bytes_max as u64) as usize,
     })
 }
 

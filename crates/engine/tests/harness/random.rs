@@ -55,6 +55,7 @@ fn play(seed: u64) -> Result<bool, String> {
         variables_bytes_max: *dice.pick(&[300, 10_485_760, 10_485_760]),
         history_events_max: *dice.pick(&[5, 40, 400, 400]),
         step_transitions_max: *dice.pick(&[1, 2, 512, 512]),
+        step_bytes_max: *dice.pick(&[1, 500, 4_194_304, 4_194_304]),
     };
     let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };
     let mut run = Run::new(&machine, limits, seed, &surroundings);

@@ -1,5 +1,6 @@
-//! `cargo run -p loveless-fuzz --bin seeds -- FOLDER`: writes the seeds of each target into a folder of its name below
-//! FOLDER. `cargo fuzz` looks for them in `fuzz/corpus`; `cargo xtask fuzz` calls this itself.
+//! `cargo run -p loveless-fuzz --example seeds -- FOLDER`: writes the seeds of each target into a folder of its name below
+//! FOLDER. `cargo fuzz` looks for them in `fuzz/corpus`; `cargo xtask fuzz` calls this itself. An example and not a
+//! binary, for the binaries of this package are targets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
