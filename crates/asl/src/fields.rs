@@ -13,7 +13,7 @@ use crate::path::{Path, ReferencePath};
 use crate::template::Template;
 
 /// The largest number of seconds in any field (asl-facts 9.1).
-pub(crate) const SECONDS_MAX: u64 = 99_999_999;
+pub const SECONDS_MAX: u64 = 99_999_999;
 
 /// The query language that a state is written in, with what it takes to read it.
 #[derive(Clone, Copy)]
@@ -365,6 +365,23 @@ impl<'a> Fields<'a> {
         fixed.or(path)
     }
 
+    /// A percentage. A part of one counts as one, which is all that an inline Map, which tolerates nothing, has to know.
+    pub(crate) fn percentage(
+        &mut self,
+        field: &'static str,
+        path_field: &'static str,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Quantity> {
+        let number = self.object.get(field).and_then(Json::as_f64);
+        match number.filter(|number| (0.0..=100.0).contains(number) && number.fract() != 0.0) {
+            Some(number) if !self.has(path_field) => {
+                self.take(field);
+                Some(Quantity::Fixed(number.ceil() as u64))
+            }
+            _ => self.quantity(field, path_field, 0..=100, diagnostics),
+        }
+    }
+
     fn wrong_type<T>(&self, field: &str, want: &str, diagnostics: &mut Diagnostics) -> Option<T> {
         diagnostics.schema(self.at(field), format!("Expected value of type [{want}]"));
         None
@@ -385,9 +402,18 @@ pub enum ResultPath {
 /// Unicode identifiers of at most 80 characters; `states` is reserved (asl-facts 13).
 fn is_variable_name(name: &str) -> bool {
     let mut chars = name.chars();
-    let first_ok = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_');
-    first_ok
-        && chars.all(|c| c.is_alphanumeric() || c == '_')
+    chars.next().is_some_and(begins_name)
+        && chars.all(continues_name)
         && name.chars().count() <= 80
         && name != "states"
+}
+
+/// Whether a variable's name can begin with it.
+pub(crate) fn begins_name(letter: char) -> bool {
+    letter == '_' || unicode_ident::is_xid_start(letter)
+}
+
+/// Whether a variable's name can have it after the beginning.
+pub(crate) fn continues_name(letter: char) -> bool {
+    unicode_ident::is_xid_continue(letter)
 }

@@ -81,6 +81,12 @@ pub trait Surroundings {
 
     /// Where `$random`, `$uuid` and `$shuffle` begin.
     fn seed(&self) -> u64;
+
+    /// Milliseconds that all evaluations in these surroundings may take together, besides the evaluator's own bound for
+    /// each.
+    fn budget_ms(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 /// Evaluations in the same surroundings.

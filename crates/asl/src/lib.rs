@@ -18,6 +18,6 @@ pub mod states;
 pub mod template;
 pub mod timestamp;
 
-pub use fields::ResultPath;
+pub use fields::{ResultPath, SECONDS_MAX};
 pub use parse::{MachineType, parse};
 pub use references::references;

@@ -55,7 +55,7 @@ pub struct Catcher {
     pub assign: Option<Payload>,
 }
 
-pub(crate) fn retriers(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Vec<Retrier> {
+pub(crate) fn retriers(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Vec<Retrier>> {
     each(fields, "Retry", diagnostics, |entry, diagnostics| {
         let errors = error_equals(entry, diagnostics);
         let interval_seconds = entry.integer("IntervalSeconds", 1..=SECONDS_MAX, diagnostics).unwrap_or(1);
@@ -82,7 +82,7 @@ pub(crate) fn catchers(
     fields: &mut Fields<'_>,
     names: &Names<'_>,
     diagnostics: &mut Diagnostics,
-) -> Vec<Catcher> {
+) -> Option<Vec<Catcher>> {
     each(fields, "Catch", diagnostics, |entry, diagnostics| {
         let errors = error_equals(entry, diagnostics);
         let next = names.target(entry, "Next", diagnostics);
@@ -97,18 +97,18 @@ pub(crate) fn catchers(
     })
 }
 
-/// Reads every entry of a list of objects; wildcards must stand in the last one.
+/// Reads every entry of a list of objects; wildcards must stand in the last one. `None` when one could not be read.
 fn each<T>(
     fields: &mut Fields<'_>,
     field: &'static str,
     diagnostics: &mut Diagnostics,
     read: impl Fn(&mut Fields<'_>, &mut Diagnostics) -> Option<T>,
-) -> Vec<T> {
+) -> Option<Vec<T>> {
     let at = fields.at(field);
-    let Some(value) = fields.take(field) else { return Vec::new() };
+    let Some(value) = fields.take(field) else { return Some(Vec::new()) };
     let Json::Array(entries) = value else {
         diagnostics.schema(at, "Expected value of type [ARRAY]");
-        return Vec::new();
+        return None;
     };
     let mut out = Vec::new();
     for (index, value) in entries.iter().enumerate() {
@@ -131,7 +131,7 @@ fn each<T>(
             diagnostics.schema(at, "States.ALL must appear in the last entry of the list");
         }
     }
-    out
+    (out.len() == entries.len()).then_some(out)
 }
 
 fn error_equals(entry: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Vec<Arc<str>> {

@@ -47,16 +47,45 @@ pub(crate) const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailur
 const ALL: &str = "States.ALL";
 const TASK_FAILED: &str = "States.TaskFailed";
 
+/// The longest name and cause of an error, in UTF-16 units, as the API has them (asl-facts 7).
+const ERROR_UNITS_MAX: usize = 256;
+const CAUSE_UNITS_MAX: usize = 32_768;
+
 impl Failure {
+    /// The failure within the lengths that the API has for it.
+    pub(crate) fn cut(self) -> Failure {
+        Failure {
+            error: self.error.map(|error| cut(error, ERROR_UNITS_MAX)),
+            cause: self.cause.map(|cause| cut(cause, CAUSE_UNITS_MAX)),
+        }
+    }
+
     pub(crate) fn new(error: &str, cause: impl Into<Arc<str>>) -> Failure {
         Failure { error: Some(error.into()), cause: Some(cause.into()) }
+    }
+}
+
+/// The beginning of a text that is longer than `max` UTF-16 units.
+fn cut(text: Arc<str>, max: usize) -> Arc<str> {
+    // No unit is longer than a byte of UTF-8.
+    if text.len() <= max {
+        return text;
+    }
+    let mut units = 0;
+    let end = text.char_indices().find(|(_, letter)| {
+        units += letter.len_utf16();
+        units > max
+    });
+    match end {
+        Some((at, _)) => text[..at].into(),
+        None => text,
     }
 }
 
 impl Raised {
     /// A failure of the interpreter itself: nothing handles it.
     pub(crate) fn runtime(cause: impl Into<Arc<str>>) -> Raised {
-        Raised { failure: Failure::new(RUNTIME, cause), alias: None, task: false, fatal: true, query: None }
+        Raised { fatal: true, ..Raised::of(Failure::new(RUNTIME, cause)) }
     }
 
     /// A failure with a name of the language that retriers and catchers may handle.
@@ -71,7 +100,7 @@ impl Raised {
 
     /// A failure that a definition or a worker named.
     pub(crate) fn of(failure: Failure) -> Raised {
-        Raised { failure, alias: None, task: false, fatal: false, query: None }
+        Raised { failure: failure.cut(), alias: None, task: false, fatal: false, query: None }
     }
 
     pub(crate) fn of_task(failure: Failure) -> Raised {
@@ -111,7 +140,8 @@ impl Raised {
         !self.fatal
             && names.iter().any(|name| match &**name {
                 ALL => true,
-                TASK_FAILED => self.task && own != Some(TIMEOUT),
+                TASK_FAILED => own == Some(TASK_FAILED) || (self.task && own != Some(TIMEOUT)),
+                TIMEOUT => own == Some(TIMEOUT) || own == Some(HEARTBEAT_TIMEOUT),
                 name => own == Some(name) || self.alias == Some(name),
             })
     }

@@ -1,6 +1,6 @@
 //! How frames move: into states, out of them, through retries and catchers, and out of their containers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use asl::machine::{Body, Payload, StateId, Transition as Next};
@@ -129,8 +129,8 @@ impl<'a> Step<'a> {
     }
 
     /// An inner scope reads the variables around it and does not assign them. One `Assign` may not be larger than a
-    /// payload, nor all variables together than their own limit (asl-facts 13). The names come from the definition, so
-    /// that there are few to add up.
+    /// payload, nor all variables together than their own limit (asl-facts 13). There are as many to add up as the
+    /// definition has names.
     fn check_variables(&self, site: &Site<'a>, assigned: &[(Arc<str>, PayloadId)]) -> Result<(), Raised> {
         if assigned.is_empty() {
             return Ok(());
@@ -144,9 +144,8 @@ impl<'a> Step<'a> {
         }
         let bytes = |id: &PayloadId| self.execution.heap.get(*id).map_or(0, |payload| payload.text.len());
         let new: usize = assigned.iter().map(|(name, value)| name.len() + bytes(value)).sum();
-        let replaced = |frame: &FrameId, name: &Arc<str>| {
-            *frame == site.frame && assigned.iter().any(|(assigned, _)| assigned == name)
-        };
+        let names: HashSet<&Arc<str>> = assigned.iter().map(|(name, _)| name).collect();
+        let replaced = |frame: &FrameId, name: &Arc<str>| *frame == site.frame && names.contains(name);
         let kept = self.execution.variables.iter().filter(|((frame, name), _)| !replaced(frame, name));
         let kept: usize = kept.map(|((_, name), value)| name.len() + bytes(value)).sum();
         if new > self.limits.payload_bytes_max || kept + new > self.limits.variables_bytes_max {

@@ -3,15 +3,16 @@
 //! JSONPath sees the data as `$`; JSONata sees it under the name that it has in `$states`. Every failure names the state and the event that entered it, as AWS's texts begin.
 
 use std::cell::LazyCell;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use asl::ResultPath;
 use asl::intrinsic::{self, Entropy};
 use asl::json::Json;
 use asl::jsonata::{self, Evaluation, Expected, Expression, QueryFailure};
 use asl::machine::{Body, Output, Payload, Quantity, Selection};
 use asl::path::{Path, Scope, Variables};
 use asl::template::{Template, TemplateFailure};
+use asl::{ResultPath, SECONDS_MAX};
 
 use crate::context::Surroundings;
 use crate::execution::{Execution, FrameId, TaskId};
@@ -23,6 +24,10 @@ use crate::step::{Data, Site, Step};
 /// Transitions that a millisecond spent on expressions counts as: a step of expressions goes on for about 100 ms, as long as
 /// the neighbours should wait for, and one of templates for 512 transitions.
 const MILLISECOND_WEIGHT: u32 = 5;
+
+/// Milliseconds of one step that all its expressions may take together: a state can have thousands, each within its own
+/// bound, and nothing can stop an execution before its step is over.
+const EXPRESSIONS_MS_MAX: u64 = 5_000;
 
 /// What an evaluation sees besides its input.
 #[derive(Default)]
@@ -71,6 +76,7 @@ struct Sight<'a, C: FnOnce() -> Json> {
     variables: Visible<'a>,
     now_ms: i64,
     seed: u64,
+    budget_ms: u64,
 }
 
 impl<C: FnOnce() -> Json> jsonata::Surroundings for Sight<'_, C> {
@@ -95,6 +101,10 @@ impl<C: FnOnce() -> Json> jsonata::Surroundings for Sight<'_, C> {
 
     fn seed(&self) -> u64 {
         self.seed
+    }
+
+    fn budget_ms(&self) -> u64 {
+        self.budget_ms
     }
 }
 
@@ -226,11 +236,13 @@ impl<'a> Step<'a> {
             variables: Visible { execution, frame: site.frame },
             now_ms: self.at.now_ms,
             seed,
+            budget_ms: EXPRESSIONS_MS_MAX.saturating_sub(self.expressions_ms),
         };
         let mut evaluation = self.machine.jsonata.begin(&sight);
         let made = what(&mut *evaluation);
         let spent_ms = evaluation.spent_ms();
         drop(evaluation);
+        self.expressions_ms = self.expressions_ms.saturating_add(spent_ms);
         let weight = u32::try_from(spent_ms).unwrap_or(u32::MAX).saturating_mul(MILLISECOND_WEIGHT);
         self.transitions = self.transitions.saturating_add(weight);
         made.map_err(|failure| self.query_failed(site, failure))
@@ -305,12 +317,12 @@ impl<'a> Step<'a> {
             Some(Quantity::Fixed(seconds)) => Ok(Some(*seconds)),
             Some(Quantity::Query(expression)) => {
                 let value = self.expression(site, expression, Expected::Integer)?;
-                self.whole(site, expression, &value).map(Some)
+                self.whole(site, expression, &value, 1..=SECONDS_MAX).map(Some)
             }
             Some(Quantity::Path(path)) => {
                 let value = self.find(site, path, data)?;
                 match value.as_i64().and_then(|seconds| u64::try_from(seconds).ok()) {
-                    Some(seconds) if seconds > 0 => Ok(Some(seconds)),
+                    Some(seconds) if (1..=SECONDS_MAX).contains(&seconds) => Ok(Some(seconds)),
                     _ => {
                         let text = value.to_text();
                         let text = format!(
@@ -338,7 +350,8 @@ impl<'a> Step<'a> {
             Some(Quantity::Query(expression)) => {
                 let expected = if kind == "float" { Expected::Number } else { Expected::Integer };
                 let value = self.expression(site, expression, expected)?;
-                return self.whole(site, expression, &value).map(Some);
+                let max = if kind == "float" { 100 } else { u64::from(u32::MAX) };
+                return self.whole(site, expression, &value, 0..=max).map(Some);
             }
             Some(Quantity::Path(path)) => path,
         };
@@ -350,7 +363,8 @@ impl<'a> Step<'a> {
                     let name = field.trim_end_matches("Path");
                     return Err(self.runtime(site, format!("{name} cannot be negative.")));
                 }
-                Ok(Some(number as u64))
+                // A part of one counts as one: 100.5 is more than 100.
+                Ok(Some(number.ceil() as u64))
             }
             _ => {
                 // In quotes, whatever it is (recorded).
@@ -363,17 +377,21 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The number that an expression gave, which may not be negative. The text is ours: no recording shows it.
+    /// The number that an expression gave, which must lie where a literal must. The text is ours: no recording shows it.
     pub(crate) fn whole(
         &self,
         site: &Site<'a>,
         expression: &Expression,
         value: &Json,
+        range: RangeInclusive<u64>,
     ) -> Result<u64, Raised> {
+        let (low, high) = (*range.start(), *range.end());
         match value.as_f64() {
-            Some(number) if number >= 0.0 => Ok(number as u64),
+            // A part of one counts as one: 100.5 is more than 100.
+            Some(number) if number >= low as f64 && number.ceil() <= high as f64 => Ok(number.ceil() as u64),
             _ => {
-                let text = format!("returned a negative value: {}", value.to_text());
+                let text =
+                    format!("returned a value that is not between {low} and {high}: {}", value.to_text());
                 Err(self.query_failed(site, expression.failure(text)))
             }
         }
@@ -414,4 +432,12 @@ fn surroundings<'a>(
 /// A value as AWS shows it in a sentence: a string without its quotes.
 pub(crate) fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_text(), str::to_owned)
+}
+
+/// A value in a cause may be large; a cause need not be.
+const SHOWN_BYTES_MAX: usize = 4096;
+
+/// A value as JSON in a sentence, cut when it is long.
+pub(crate) fn shown(value: &Json) -> String {
+    value.to_text_within(SHOWN_BYTES_MAX).unwrap_or_else(|_| "…".to_owned())
 }

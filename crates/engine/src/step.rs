@@ -32,6 +32,8 @@ pub(crate) struct Step<'a> {
     /// Frames that can go on within this step.
     pub(crate) queue: VecDeque<FrameId>,
     pub(crate) transitions: u32,
+    /// Milliseconds that this step has spent on expressions.
+    pub(crate) expressions_ms: u64,
     /// Bytes of the payloads that this step named: its chunk is written as one.
     named_bytes: usize,
     /// The history has no room but for the event that says so.
@@ -87,6 +89,7 @@ impl<'a> Step<'a> {
             dice: Dice::new(at.seed),
             queue: VecDeque::new(),
             transitions: 0,
+            expressions_ms: 0,
             named_bytes: 0,
             full: false,
             payloads: Vec::new(),

@@ -12,6 +12,7 @@ use super::filter_parse;
 use super::function::{Argument, Call, Function};
 use super::relaxed;
 use super::token::Token;
+use crate::fields::continues_name;
 use crate::json::Json;
 
 /// Why a text is not a path.
@@ -62,7 +63,7 @@ fn root(cursor: &mut Cursor) -> Result<Root, PathError> {
     if cursor.peek().is_some_and(char::is_numeric) {
         return Err(cursor.error("a variable's name must not start with a digit"));
     }
-    match cursor.take_while(|letter| letter.is_alphanumeric() || letter == '_') {
+    match cursor.take_while(continues_name) {
         "" => Ok(Root::Input),
         name => Ok(Root::Variable(name.into())),
     }

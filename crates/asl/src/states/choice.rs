@@ -184,7 +184,8 @@ impl Choice {
         let default = names.optional_target(fields, "Default", diagnostics);
         let assign = fields.assign(Sees::Input, diagnostics);
         let output = fields.output(Sees::Input, diagnostics);
-        Some(Choice { input, rules, default, assign, output })
+        // Where a rule leads that could not be read is not known: it has a diagnostic of its own.
+        (rules.len() == entries.len()).then_some(Choice { input, rules, default, assign, output })
     }
 }
 
@@ -225,6 +226,7 @@ fn condition(rule: &mut Fields<'_>, diagnostics: &mut Diagnostics, depth: usize)
     }
     if let Some(object) = rule.object("Not", diagnostics) {
         let mut inner = rule.inside(object, rule.at("Not"));
+        inner.take("Comment");
         let negated = condition(&mut inner, diagnostics, depth + 1);
         inner.finish(diagnostics);
         return negated.map(|negated| Condition::Not(Box::new(negated)));

@@ -64,6 +64,10 @@ impl Map {
         let items = items(fields, diagnostics);
         let selector = fields.payload("ItemSelector", Sees::Input, diagnostics);
         let parameters = fields.template("Parameters", diagnostics).map(Payload::JsonPath);
+        if fields.has("ItemSelector") && fields.has("Parameters") {
+            let message = "Only one of 'ItemSelector' and 'Parameters' can be given";
+            diagnostics.schema(fields.location(), message);
+        }
         let item_selector = selector
             .map(|template| ItemSelector { template, field: "ItemSelector" })
             .or(parameters.map(|template| ItemSelector { template, field: "Parameters" }));
@@ -75,12 +79,8 @@ impl Map {
             0..=u64::from(u32::MAX),
             diagnostics,
         );
-        let tolerated_failure_percentage = fields.quantity(
-            "ToleratedFailurePercentage",
-            "ToleratedFailurePercentagePath",
-            0..=100,
-            diagnostics,
-        );
+        let tolerated_failure_percentage =
+            fields.percentage("ToleratedFailurePercentage", "ToleratedFailurePercentagePath", diagnostics);
         label(fields, parser);
         let diagnostics = &mut parser.diagnostics;
         for field in ["ItemReader", "ItemBatcher", "ResultWriter"] {
@@ -156,7 +156,12 @@ fn processor_config(processor: &mut Fields<'_>, diagnostics: &mut Diagnostics) {
             diagnostics.schema(config.at("Mode"), message);
         }
     }
-    config.take("ExecutionType");
+    if let Some(kind) = config.string("ExecutionType", diagnostics)
+        && !["STANDARD", "EXPRESS"].contains(&&*kind)
+    {
+        let message = "Value should be one of the following: [STANDARD, EXPRESS]";
+        diagnostics.schema(config.at("ExecutionType"), message);
+    }
     config.finish(diagnostics);
 }
 

@@ -203,15 +203,25 @@ pub fn unrecognized(resource: &str) -> String {
     )
 }
 
+/// `Credentials`: `RoleArn` and nothing else, as a text or as whatever gives one when the state is entered.
 fn credentials(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Payload> {
     const FIELD: &str = "Credentials";
+    const ROLE: &str = "RoleArn";
+    const ROLE_PATH: &str = "RoleArn.$";
     let at = fields.at(FIELD);
-    if let Some(object) = fields.object(FIELD, diagnostics)
-        && !object.contains_key("RoleArn")
-        && !object.contains_key("RoleArn.$")
-    {
-        diagnostics.schema(at, "The field 'RoleArn' is required but was missing");
+    let object = fields.object(FIELD, diagnostics)?;
+    let mut inner = fields.inside(object, at);
+    if !inner.language().is_jsonata() {
+        inner.take(ROLE_PATH);
     }
+    let has_path = !inner.language().is_jsonata() && inner.has(ROLE_PATH);
+    if !inner.has(ROLE) && !has_path {
+        inner.missing(ROLE, diagnostics);
+    }
+    if inner.string(ROLE, diagnostics).is_some_and(|role| role.is_empty()) {
+        diagnostics.schema(inner.at(ROLE), "Value cannot be empty");
+    }
+    inner.finish(diagnostics);
     fields.payload(FIELD, Sees::Input, diagnostics)
 }
 

@@ -43,6 +43,7 @@ impl Work {
         let retriers = retriers(fields, diagnostics);
         let catchers = catchers(fields, names, diagnostics);
         let next = names.transition(fields, diagnostics)?;
+        let (retriers, catchers) = (retriers?, catchers?);
         Some(Work { input, result_selector, result_path, assign, output, retriers, catchers, next })
     }
 }

@@ -9,7 +9,7 @@ use crate::execution::{MapRun, Phase, Seat};
 use crate::failure::Raised;
 use crate::flow::Outcome;
 use crate::history::HistoryKind;
-use crate::io::{Extra, Role};
+use crate::io::{Extra, Role, shown};
 use crate::payload::PayloadId;
 use crate::step::{Data, Site, Step};
 
@@ -66,7 +66,7 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Re
 /// What there is to iterate over is no array.
 fn not_an_array<'a>(step: &Step<'a>, site: &Site<'a>, state: &Map, items: &Data) -> Raised {
     if state.in_jsonata {
-        let text = format!("Map state input must be an array but was: {}", step.value(items).to_text());
+        let text = format!("Map state input must be an array but was: {}", shown(&step.value(items)));
         return step.query_failed(site, QueryFailure { location: None, text });
     }
     let path = match &state.items {

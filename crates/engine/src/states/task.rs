@@ -13,7 +13,7 @@ use crate::execution::{FrameId, Phase, Stage, TaskId, TaskRun, Timer};
 use crate::failure::{Failure, Raised};
 use crate::flow::Outcome;
 use crate::history::{HistoryKind, TaskEvent};
-use crate::io::{Extra, Role};
+use crate::io::{Extra, Role, shown};
 use crate::step::{Data, Site, Step};
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -> Result<Outcome, Raised> {
@@ -71,7 +71,16 @@ fn credentials<'a>(
 ) -> Result<Option<Arc<str>>, Raised> {
     let Some(payload) = &state.credentials else { return Ok(None) };
     let made = step.payload(site, payload, &Data::Named(site.input), Role::Input, Extra::default())?;
-    Ok(step.value(&made).get("RoleArn").and_then(Json::as_str).map(Arc::from))
+    let made = step.value(&made);
+    let role = made.get("RoleArn").unwrap_or(&Json::Null);
+    match role.as_str().filter(|role| !role.is_empty()) {
+        Some(role) => Ok(Some(role.into())),
+        None => {
+            // A task must not run without the role that it was to have. The text is ours: no recording shows it.
+            let text = format!("The value of the field 'RoleArn' must be a string but was: {}", shown(role));
+            Err(step.runtime(site, text))
+        }
+    }
 }
 
 /// Both clocks run from when the work starts (contracts: activities).

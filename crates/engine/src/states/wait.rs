@@ -28,7 +28,7 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Wait) -
         Until::TimestampPath(path) => moment(step, site, path, &data)?,
         Until::SecondsQuery(expression) => {
             let value = step.expression(site, expression, Expected::Integer)?;
-            let seconds = step.whole(site, expression, &value)?;
+            let seconds = step.whole(site, expression, &value, 0..=asl::SECONDS_MAX)?;
             step.after_seconds(seconds)
         }
         Until::TimestampQuery(expression) => {
