@@ -113,7 +113,7 @@ fn hold(workspace: &Workspace, results: &Results, tally: &mut Tally) -> Result<(
             "conformance: {FLOOR} names no area; `cargo xtask conformance --update-floor` writes it"
         ));
     }
-    for (holds, sentence) in floor.compare(results) {
+    for (holds, sentence) in floor.compare("conformance", results) {
         if !holds {
             println!("{sentence}");
         }

@@ -61,14 +61,14 @@ impl Floor {
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Each area with whether it holds, and a sentence.
-    pub(crate) fn compare(&self, results: &Results) -> Vec<(bool, String)> {
+    /// Each area with whether it holds, and a sentence that begins with `what` was run.
+    pub(crate) fn compare(&self, what: &str, results: &Results) -> Vec<(bool, String)> {
         let mut lines = Vec::new();
         for (area, least) in &self.areas {
             let passed = results.get(area).map_or(0, |counts| counts.passed);
             let holds = passed >= *least;
             let word = if holds { "holds" } else { "is broken" };
-            lines.push((holds, format!("conformance {area}: {passed} passed, the floor of {least} {word}")));
+            lines.push((holds, format!("{what} {area}: {passed} passed, the floor of {least} {word}")));
         }
         lines
     }
@@ -100,9 +100,9 @@ mod tests {
     #[test]
     fn an_area_below_its_floor_is_told() {
         let floor = Floor::reached(&sample(5));
-        assert_eq!(floor.compare(&sample(5)).len(), 1);
-        assert!(floor.compare(&sample(6))[0].0);
-        let (holds, sentence) = &floor.compare(&sample(4))[0];
+        assert_eq!(floor.compare("conformance", &sample(5)).len(), 1);
+        assert!(floor.compare("conformance", &sample(6))[0].0);
+        let (holds, sentence) = &floor.compare("conformance", &sample(4))[0];
         assert!(!holds);
         assert_eq!(sentence, "conformance base: 4 passed, the floor of 5 is broken");
     }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn an_area_that_vanished_is_below_its_floor() {
-        assert!(!Floor::reached(&sample(5)).compare(&Results::new())[0].0);
+        assert!(!Floor::reached(&sample(5)).compare("conformance", &Results::new())[0].0);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod docker;
 mod floor;
 mod fuzz;
 mod images;
+mod jsonata;
 mod lint;
 mod python;
 mod server;
@@ -39,6 +40,8 @@ cargo xtask <command>
   tidy                 the rules of the design, checked on the source
   conformance [--update-floor] [run_cases.py's own arguments]
                        run the recorded AWS cases in ../shared/conformance against a fresh server
+  jsonata [--update-floor]
+                       run JSONata's official suite, and ours against jsonata-js (fetched by npm)
   compatibility [--run]
                        write docs/compatibility.md from the results of the last conformance and JSONata runs;
                        --run makes the conformance results first
@@ -75,6 +78,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "compatibility" => compatibility::run(&workspace, rest),
         "fuzz" => fuzz::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
+        "jsonata" => jsonata::run(&workspace, rest),
         "images" => images::run(&workspace),
         "venv" => {
             println!("{}", python::ensure(&workspace, system::Install::Allowed)?.display());

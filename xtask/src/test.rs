@@ -10,10 +10,11 @@ use anyhow::{Result, bail};
 
 use crate::command::{heading, watch};
 use crate::docker::Engine;
+use crate::jsonata::Sources;
 use crate::system::Install;
 use crate::tally::{Counts, Tally};
 use crate::workspace::Workspace;
-use crate::{conformance, demo, fuzz, lint, python, server, tidy};
+use crate::{conformance, demo, fuzz, jsonata, lint, python, server, tidy};
 
 const STEPS: [&str; 7] = ["lint", "tidy", "rust", "python", "conformance", "demo", "fuzz"];
 
@@ -88,7 +89,15 @@ fn run_tests(workspace: &Workspace, options: &Options, install: Install, tally: 
     };
     println!("containers: {}", if engine.is_some() { "a Docker engine answers" } else { "none" });
     if options.wants("rust") {
-        rust(workspace, python.as_deref(), tally)?;
+        let sources = Sources::ensure(workspace, install);
+        let sources = match install {
+            Install::Allowed => built(tally, sources),
+            Install::Refused => available(tally, "JSONata's oracle and suite", sources),
+        };
+        rust(workspace, python.as_deref(), sources.as_ref(), tally)?;
+        if sources.is_some() {
+            jsonata::check(workspace, tally);
+        }
     }
     if !["python", "conformance", "demo"].iter().any(|step| options.wants(step)) {
         return Ok(());
@@ -128,16 +137,24 @@ fn available<T>(tally: &mut Tally, what: &str, found: Result<T>) -> Option<T> {
 }
 
 /// What can be made here and was not is a failure, not a skip.
-fn built(tally: &mut Tally, result: Result<PathBuf>) -> Option<PathBuf> {
+fn built<T>(tally: &mut Tally, result: Result<T>) -> Option<T> {
     result.map_err(|error| tally.fail(&format!("{error:#}"))).ok()
 }
 
-fn rust(workspace: &Workspace, python: Option<&Path>, tally: &mut Tally) -> Result<()> {
+fn rust(
+    workspace: &Workspace,
+    python: Option<&Path>,
+    sources: Option<&Sources>,
+    tally: &mut Tally,
+) -> Result<()> {
     heading("Rust tests");
     // Without --show-output the reason that a test gives for skipping would be swallowed with its other output.
     let mut command = workspace.cargo(&["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
     if let Some(python) = python {
         command.env("LOVELESS_TEST_PYTHON", python);
+    }
+    if let Some(sources) = sources {
+        sources.tell(workspace, &mut command)?;
     }
     let mut counts = Counts::default();
     let succeeded = watch(&mut command, |line| counts.read_cargo(line))?;

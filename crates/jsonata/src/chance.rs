@@ -11,6 +11,16 @@ impl Chance {
         Chance(Cell::new(seed))
     }
 
+    /// Where the generator is.
+    pub(crate) fn position(&self) -> u64 {
+        self.0.get()
+    }
+
+    /// Draws again what was drawn from `position` on.
+    pub(crate) fn go_back_to(&self, position: u64) {
+        self.0.set(position);
+    }
+
     pub(crate) fn next_u64(&self) -> u64 {
         self.0.set(self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
         let mut mixed = self.0.get();

@@ -10,17 +10,19 @@ use std::time::{Duration, Instant};
 use asl::json::Json;
 use asl::jsonata::{Evaluation, Jsonata, Program, Refusal, Surroundings, Thrown};
 use indexmap::IndexMap;
+use jsonata_core::ast::AstNode;
 use jsonata_core::evaluator::{CancelToken, Context, Evaluator as Core, EvaluatorOptions};
 use jsonata_core::value::JValue;
 
 use crate::chance::Chance;
 use crate::compile::{self, Compiled};
-use crate::errors::{self, MEMORY};
+use crate::errors::{Failure, MEMORY};
 use crate::functions::{self, Moment};
 use crate::limits::Limits;
 use crate::member::Found;
 use crate::meter::Metering;
 use crate::names::Names;
+use crate::observation::Seen;
 use crate::quiet;
 use crate::values::{self, NotJson};
 
@@ -46,6 +48,9 @@ impl Jsonata for Evaluator {
         Box::new(Session::new(self.limits, surroundings))
     }
 }
+
+/// The stack under an expression that makes functions. Address space, of which only what is used becomes memory.
+const FUNCTIONS_STACK_BYTES: usize = 1 << 30;
 
 /// Evaluations that share what they converted, and one stream of random numbers.
 pub(crate) struct Session<'a> {
@@ -83,23 +88,78 @@ impl<'a> Session<'a> {
 
     /// Evaluates with a context item.
     pub(crate) fn run_on(&mut self, compiled: &Compiled, input: &JValue) -> Result<Option<Json>, Thrown> {
+        if !compiled.guarded.chains_functions {
+            return self.run_here(compiled, input);
+        }
+        // A function holds what it was made with, perhaps a function again: the library drops such a chain by recursion,
+        // one call for each link. There are no longer chains than fit into the heap's bound.
+        stacker::grow(FUNCTIONS_STACK_BYTES, || self.run_here(compiled, input))
+    }
+
+    fn run_here(&mut self, compiled: &Compiled, input: &JValue) -> Result<Option<Json>, Thrown> {
         let flag = CancelToken::new();
         let _metering = Metering::begin(self.limits.heap_bytes, flag.clone());
-        let options = EvaluatorOptions {
-            timeout_ms: Some(self.limits.time_ms),
-            cancel: Some(flag),
-            max_stack_depth: Some(self.limits.depth),
-            max_sequence_length: Some(self.limits.sequence_items),
-        };
+        let begun = Instant::now();
         let context = self.context(&compiled.names);
-        let mut core = Core::with_options(context, options);
-        functions::register(&mut core, self.moment()).map_err(|_| Thrown::Internal)?;
-        let value = core.evaluate(&compiled.guarded.tree, input);
-        let value = value.map_err(|failure| errors::thrown(&failure, &self.limits))?;
-        values::to_json(&value, self.limits.text_bytes).map_err(|problem| match problem {
+        let chance = self.moment().chance.position();
+        let tree = compiled.guarded.tree(|name| self.variables.get(name).is_some_and(Option::is_some));
+        let mut core = Core::with_options(context, self.options(flag.clone(), Duration::ZERO));
+        functions::register(&mut core, &compiled.guarded.functions, self.moment())
+            .map_err(|_| Thrown::Internal)?;
+        let value = match core.evaluate(&tree, input) {
+            Ok(value) => value,
+            Err(failure) => {
+                let failure = Failure::of(&failure, &self.limits);
+                drop(core);
+                let spent = begun.elapsed();
+                let seen = if failure.wants_observation() && self.leaves_time(spent) {
+                    self.moment().chance.go_back_to(chance);
+                    self.observe(compiled, tree.into_owned(), input, self.options(flag, spent))
+                        .filter(|(again, _)| again.has_code_of(&failure))
+                        .map(|(_, seen)| seen)
+                } else {
+                    None
+                };
+                return Err(failure.thrown(seen.as_ref()));
+            }
+        };
+        values::to_json(&value, self.limits.text_bytes, &flag).map_err(|problem| match problem {
             NotJson::Function => Thrown::Function,
             NotJson::TooLong => Thrown::Limit(MEMORY.to_owned()),
         })
+    }
+
+    /// Lets a failed evaluation fail again, watched.
+    fn observe(
+        &mut self,
+        compiled: &Compiled,
+        mut tree: AstNode,
+        input: &JValue,
+        options: EvaluatorOptions,
+    ) -> Option<(Failure, Seen)> {
+        let seen = Seen::watch(&mut tree);
+        let mut core = Core::with_options(self.context(&compiled.names), options);
+        functions::register(&mut core, &compiled.guarded.functions, self.moment()).ok()?;
+        seen.register(&mut core).ok()?;
+        let again = core.evaluate(&tree, input).err()?;
+        Some((Failure::of(&again, &self.limits), seen))
+    }
+
+    /// The bounds of an evaluation of which `spent` is over.
+    fn options(&self, flag: CancelToken, spent: Duration) -> EvaluatorOptions {
+        let spent_ms = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX);
+        let left_ms = self.surroundings.budget_ms().saturating_sub(self.spent_ms());
+        EvaluatorOptions {
+            timeout_ms: Some(self.limits.time_ms.min(left_ms).saturating_sub(spent_ms)),
+            cancel: Some(flag),
+            max_stack_depth: Some(self.limits.core_depth()),
+            max_sequence_length: Some(self.limits.sequence_items),
+        }
+    }
+
+    /// Whether what took `spent` can be done once more within the bound.
+    fn leaves_time(&self, spent: Duration) -> bool {
+        spent.as_millis() * 4 < u128::from(self.limits.time_ms)
     }
 
     /// What the program names, bound.

@@ -2,16 +2,23 @@
 //!
 //! It looks at the clock and at the meter between its steps. Within one step it may walk a whole value, and values
 //! share their parts: forty turns of `{'a': $x, 'b': $x}` make a small value with a trillion leaves. So the tree is
-//! edited when it is compiled: an operand that such a step walks is weighed first, and the builtin functions that make
-//! much out of little are ours ([`functions`]). The edits change no value; they only fail where the bounds are met.
+//! edited when it is compiled: an operand that such a step walks as a whole is weighed first; one in which it goes
+//! through arrays in arrays has those counted; and the builtin functions that make much out of little are ours
+//! ([`functions`]). What is certainly a part of the surroundings' values is spared. The edits change no value; they
+//! only fail where the bounds are met.
 //!
 //! Copying the evaluator and giving every loop a check would be the thorough way, and thirteen thousand lines of
 //! somebody else's code to keep.
 
-use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage, StepId};
+mod parts;
+
+use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 use jsonata_core::value::with_stack;
 
-use crate::functions::{self, Definition};
+use self::parts::Parts;
+use crate::children::{each_child, each_child_mut};
+
+use crate::functions::{self, Definition, Private};
 use crate::names::Names;
 
 /// A tree ready to be evaluated.
@@ -21,15 +28,28 @@ pub(crate) struct Guarded {
     tree: AstNode,
     /// Those definitions: none of them is a variable's name in most surroundings.
     definitions: Vec<&'static Definition>,
+    /// The Rust functions that it calls.
+    pub(crate) functions: Vec<&'static Private>,
+    /// Whether evaluating it can make functions that hold each other in a long chain.
+    pub(crate) chains_functions: bool,
 }
 
 impl Guarded {
     /// Puts the bounds around `tree`.
     pub(crate) fn new(mut tree: AstNode, names: &Names) -> Guarded {
-        Weights { binds: binds(&tree) }.put(&mut tree);
-        let definitions: Vec<&'static Definition> =
-            names.builtins.iter().filter_map(|name| functions::definition(name)).collect();
-        Guarded { tree: behind(&definitions, tree), definitions }
+        Looks { parts: Parts::of(&tree), binds: binds(&tree) }.put(&mut tree, true);
+        let otherwise = functions::look_at_arguments(&mut tree);
+        let definitions: Vec<&'static Definition> = names
+            .builtins
+            .iter()
+            .filter(|name| otherwise.contains(&***name))
+            .filter_map(|name| functions::definition(name))
+            .collect();
+        // Our definitions make functions too, but none that holds another.
+        let chains_functions = chains_functions(&tree);
+        let tree = behind(&definitions, tree);
+        let functions = functions::called(&tree);
+        Guarded { tree, definitions, functions, chains_functions }
     }
 
     /// The tree for surroundings in which `is_variable` says what names variables have.
@@ -50,7 +70,8 @@ fn behind(definitions: &[&Definition], expression: AstNode) -> AstNode {
     if definitions.is_empty() {
         return expression;
     }
-    let mut parts: Vec<AstNode> = definitions.iter().flat_map(|definition| definition.assignments()).collect();
+    let mut parts: Vec<AstNode> =
+        definitions.iter().flat_map(|definition| definition.assignments()).collect();
     parts.push(expression);
     AstNode::Block(parts)
 }
@@ -62,37 +83,101 @@ fn binds(tree: &AstNode) -> bool {
     found
 }
 
-/// The edit that weighs operands.
-struct Weights {
+/// Whether evaluating the tree can make functions that hold each other in a long chain: when a function makes functions,
+/// or when the text itself makes many.
+fn chains_functions(tree: &AstNode) -> bool {
+    let mut made = 0;
+    makes_nested_functions(tree, false, &mut made) || made > FUNCTIONS_MAX
+}
+
+/// So many functions in a chain fit into any stack.
+const FUNCTIONS_MAX: usize = 64;
+
+fn makes_nested_functions(node: &AstNode, inside: bool, made: &mut usize) -> bool {
+    let makes = matches!(
+        node,
+        AstNode::Lambda { .. } | AstNode::Placeholder | AstNode::Binary { op: BinaryOp::ChainPipe, .. }
+    );
+    *made += usize::from(makes);
+    let mut found = makes && inside;
+    let inside = inside || matches!(node, AstNode::Lambda { .. });
+    each_child(node, &mut |child| {
+        found = found || with_stack(|| makes_nested_functions(child, inside, made))
+    });
+    found
+}
+
+/// The edit that has operands looked at.
+struct Looks {
+    parts: Parts,
     binds: bool,
 }
 
-impl Weights {
-    fn put(&self, node: &mut AstNode) {
-        each_child_mut(node, &mut |child| with_stack(|| self.put(child)));
+impl Looks {
+    /// Edits what is below `node`, then `node` itself. `outermost` is false for what a path, an order or a
+    /// grouping begins with: that belongs to what follows it.
+    fn put(&self, node: &mut AstNode, outermost: bool) {
+        let is_stream =
+            matches!(node, AstNode::Path { .. } | AstNode::Sort { .. } | AstNode::ObjectTransform { .. });
+        let mut first = true;
+        each_child_mut(node, &mut |child| {
+            // That is the first child.
+            let is_input = is_stream && std::mem::take(&mut first);
+            with_stack(|| self.put(child, !is_input));
+        });
         match node {
-            AstNode::Binary { op: BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::In, lhs, rhs } => {
-                // Comparing with a scalar looks at one value only.
-                if !is_scalar(lhs) && !is_scalar(rhs) {
-                    weigh(lhs);
-                    weigh(rhs);
-                }
+            // Comparing with a scalar looks at one value only.
+            AstNode::Binary { op: BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::In, lhs, rhs }
+                if !is_scalar(lhs) && !is_scalar(rhs) =>
+            {
+                self.weigh(lhs);
+                self.weigh(rhs);
             }
             AstNode::Binary { op: BinaryOp::Concatenate, lhs, rhs } => {
-                weigh_unless_scalar(lhs);
-                weigh_unless_scalar(rhs);
+                self.weigh(lhs);
+                self.weigh(rhs);
             }
-            AstNode::Binary { op: BinaryOp::And | BinaryOp::Or, lhs, rhs } if self.binds => {
-                weigh_unless_scalar(lhs);
-                weigh_unless_scalar(rhs);
+            AstNode::Binary { op: BinaryOp::And | BinaryOp::Or, lhs, rhs } => {
+                self.count(lhs);
+                self.count(rhs);
             }
-            AstNode::Conditional { condition, .. } if self.binds => weigh_unless_scalar(condition),
-            AstNode::Object(pairs) | AstNode::ObjectTransform { pattern: pairs, .. } => {
-                // A key that is no string is shown in the error.
-                pairs.iter_mut().for_each(|(key, _)| weigh_unless_scalar(key));
+            AstNode::Binary { op: BinaryOp::ChainPipe, rhs, .. } => {
+                // What is piped goes before the test.
+                if let AstNode::Function { name, args, .. } = &mut **rhs
+                    && let ("filter" | "single", [test]) = (name.as_str(), args.as_mut_slice())
+                {
+                    self.parts.test(test);
+                }
+            }
+            AstNode::Conditional { condition, .. } => self.count(condition),
+            // A key that is no string is shown in the error.
+            AstNode::Object(pairs) => pairs.iter_mut().for_each(|(key, _)| self.weigh(key)),
+            AstNode::ObjectTransform { pattern, .. } => {
+                pattern.iter_mut().for_each(|(key, _)| self.weigh(key))
             }
             AstNode::Path { steps } => self.steps(steps),
-            AstNode::Transform { .. } => transform(node),
+            AstNode::Function { name, args, .. } => self.call(name, args),
+            AstNode::Transform { location, update, delete } => {
+                let taken = |part: &mut AstNode| std::mem::replace(part, AstNode::Undefined);
+                *node = functions::transform(
+                    taken(location),
+                    taken(update),
+                    delete.as_mut().map(|delete| taken(delete)),
+                );
+            }
+            _ => {}
+        }
+        if outermost {
+            self.weigh_head(node);
+        }
+    }
+
+    /// `$string(x)` and its like, whose argument is walked, and functions whose callback's result is taken for true or
+    /// false.
+    fn call(&self, name: &str, arguments: &mut [AstNode]) {
+        match (name, arguments) {
+            ("lookup", [object, _]) => self.count(object),
+            ("filter" | "single" | "sift", [_, test]) | ("sift", [test]) => self.parts.test(test),
             _ => {}
         }
     }
@@ -100,210 +185,209 @@ impl Weights {
     fn steps(&self, steps: &mut Vec<PathStep>) {
         for step in steps.iter_mut() {
             for stage in &mut step.stages {
-                if let Stage::Filter(filter) = stage
-                    && self.binds
-                {
-                    weigh_unless_scalar(filter);
+                if let Stage::Filter(filter) = stage {
+                    self.count(filter);
                 }
             }
         }
-        // `a.b.**` becomes `weighed(a.b).**`. A path that carries bindings along cannot be cut, and need not be: its
-        // steps make one item after the other.
-        let Some(at) = steps.iter().position(|step| matches!(step.node, AstNode::Descendant | AstNode::Wildcard))
-        else {
+        // Bindings multiply: each step runs for each combination of those before it.
+        if steps.iter().any(|step| step.focus.is_some() || step.index_var.is_some()) {
+            steps.iter_mut().skip(1).for_each(checked);
+        }
+        // A path that carries bindings along cannot be cut, and need not be: its steps make one item after the other.
+        if steps.iter().any(|step| step.is_tuple || step.inner_tuple) {
             return;
-        };
-        if at == 0 || steps.iter().any(|step| step.is_tuple || step.inner_tuple) {
+        }
+        // `f(x)[p].a` becomes `weighed(f(x)[p]).a`: what has predicates of its own cannot be weighed before them.
+        if let Some(first) = steps.first_mut()
+            && self.binds
+            && has_own_stages(first)
+            && !self.parts.is_part(&first.node)
+        {
+            first.stages.iter_mut().for_each(weigh_item_of);
+            self.cut(steps, 1);
+        }
+        // `a.b.**` becomes `weighed(a.b).**`.
+        let wild = |step: &PathStep| matches!(step.node, AstNode::Descendant | AstNode::Wildcard);
+        if let Some(at) = steps.iter().position(wild) {
+            self.cut(steps, at);
+        }
+    }
+
+    /// Has what the steps before `at` give weighed.
+    fn cut(&self, steps: &mut Vec<PathStep>, at: usize) {
+        if at == 0 || at >= steps.len() {
             return;
         }
         let rest = steps.split_off(at);
-        let mut before = match steps.as_mut_slice() {
-            [only] if only.stages.is_empty() => std::mem::replace(&mut only.node, AstNode::Undefined),
-            _ => AstNode::Path { steps: std::mem::take(steps) },
-        };
-        weigh(&mut before);
-        *steps = vec![PathStep::new(before)];
+        // `[]` anywhere in a path keeps the whole path's result an array.
+        let keeps_array = steps.iter().any(|step| step.stages.contains(&Stage::KeepArray));
+        let mut before = AstNode::Path { steps: std::mem::take(steps) };
+        if self.parts.is_part(&before) {
+            let AstNode::Path { steps: before } = before else { unreachable!("it was made a path above") };
+            *steps = before;
+        } else {
+            weigh(&mut before);
+            let mut weighed = PathStep::new(before);
+            weighed.stages.extend(keeps_array.then_some(Stage::KeepArray));
+            steps.push(weighed);
+        }
         steps.extend(rest);
     }
-}
 
-/// A transform copies what it transforms: `function($object){ $weighed($object) ~> |…|…| }`.
-fn transform(node: &mut AstNode) {
-    let transform = std::mem::replace(node, AstNode::Undefined);
-    let mut object = AstNode::Variable(TRANSFORMED.to_owned());
-    weigh(&mut object);
-    *node = AstNode::Lambda {
-        params: vec![TRANSFORMED.to_owned()],
-        body: Box::new(AstNode::Binary {
-            op: BinaryOp::ChainPipe,
-            lhs: Box::new(object),
-            rhs: Box::new(transform),
-        }),
-        signature: Some("<(oa):o>".to_owned()),
-        thunk: false,
-    };
-}
+    /// A step by name goes through arrays in arrays, the next step through those in what that found: the head of a path
+    /// is weighed.
+    ///
+    /// A variable stays the head, because it makes its path absolute: it is weighed before the whole path.
+    fn weigh_head(&self, node: &mut AstNode) {
+        let Some(head) = head(node) else { return };
+        let look = match head {
+            AstNode::Variable(_) if self.binds && !self.parts.is_part(head) => {
+                let mut look = head.clone();
+                weigh(&mut look);
+                look
+            }
+            AstNode::Variable(_) => return,
+            other => {
+                self.weigh_in(other);
+                return;
+            }
+        };
+        let path = std::mem::replace(node, AstNode::Undefined);
+        *node = AstNode::Block(vec![look, path]);
+    }
 
-/// A name that no expression can spell.
-const TRANSFORMED: &str = "transformed object";
+    /// As [`Looks::weigh`]; but an array stays the constructor that it is, with its items weighed.
+    fn weigh_in(&self, node: &mut AstNode) {
+        match node {
+            AstNode::Array(items) => items.iter_mut().for_each(|item| self.weigh_in(item)),
+            AstNode::Binary { op: BinaryOp::Range, .. } => {}
+            other if self.binds => self.weigh(other),
+            _ => {}
+        }
+    }
 
-fn weigh_unless_scalar(node: &mut AstNode) {
-    if !is_scalar(node) {
-        weigh(node);
+    /// Has `node` weighed where it is evaluated, unless it is certainly light.
+    fn weigh(&self, node: &mut AstNode) {
+        if !self.parts.is_part(node) {
+            weigh_unless_scalar(node);
+        }
+    }
+
+    /// Has the arrays in `node` counted where it is evaluated, unless they are certainly few.
+    fn count(&self, node: &mut AstNode) {
+        if self.binds && !is_scalar(node) && !self.parts.is_part(node) {
+            call(functions::COUNTED, node);
+        }
     }
 }
 
-fn weigh(node: &mut AstNode) {
-    let weighed = std::mem::replace(node, AstNode::Undefined);
-    *node = AstNode::Function { name: functions::WEIGHED.to_owned(), args: vec![weighed], is_builtin: true };
+/// Whether a step makes something that its predicates, or `[]`, see before a path does.
+fn has_own_stages(step: &PathStep) -> bool {
+    !step.stages.is_empty() && !matches!(step.node, AstNode::Variable(_) | AstNode::Name(_))
 }
 
-/// Whether the value is certainly a string, a number, a boolean or null.
-fn is_scalar(node: &AstNode) -> bool {
+/// Has each item weighed that a predicate tests.
+fn weigh_item_of(stage: &mut Stage) {
+    if let Stage::Filter(filter) = stage
+        && !is_scalar_literal(filter)
+    {
+        let mut item = AstNode::Variable(String::new());
+        weigh(&mut item);
+        let test = std::mem::replace(&mut **filter, AstNode::Undefined);
+        **filter = AstNode::Block(vec![item, test]);
+    }
+}
+
+/// An index, or a text or a truth that tests nothing.
+fn is_scalar_literal(node: &AstNode) -> bool {
     match node {
-        AstNode::String(_) | AstNode::Number(_) | AstNode::Boolean(_) | AstNode::Null | AstNode::Unary { .. } => true,
-        AstNode::Function { name, .. } => name == functions::WEIGHED,
-        AstNode::Binary { op, .. } => {
-            !matches!(op, BinaryOp::ColonEqual | BinaryOp::ChainPipe | BinaryOp::Range | BinaryOp::Coalesce | BinaryOp::Default)
+        AstNode::Unary { operand, .. } => is_scalar_literal(operand),
+        AstNode::Number(_) | AstNode::String(_) | AstNode::Boolean(_) | AstNode::Null | AstNode::Array(_) => {
+            true
         }
         _ => false,
     }
 }
 
-/// Calls `see` for each direct part of `node`.
-pub(crate) fn each_child<'a>(node: &'a AstNode, see: &mut dyn FnMut(&'a AstNode)) {
+/// Has a step evaluated as more than a look-up: that is where the evaluator looks at the clock and at the meter.
+fn checked(step: &mut PathStep) {
+    let looked_up = std::mem::replace(&mut step.node, AstNode::Undefined);
+    step.node = match looked_up {
+        AstNode::Variable(_) => AstNode::Block(vec![looked_up]),
+        AstNode::Name(_) if step.ancestor_label.is_none() => {
+            let path = AstNode::Path { steps: vec![PathStep::new(looked_up)] };
+            AstNode::FunctionApplication(Box::new(AstNode::Block(vec![path])))
+        }
+        other => other,
+    };
+}
+
+/// What a path of more than a name begins with, also under orders and groupings.
+fn head(node: &mut AstNode) -> Option<&mut AstNode> {
     match node {
-        AstNode::Path { steps } => {
-            for step in steps {
-                see(&step.node);
-                for stage in &step.stages {
-                    if let Stage::Filter(filter) = stage {
-                        see(filter);
-                    }
+        AstNode::Path { steps } => match steps.as_mut_slice() {
+            // A block that a parent is looked for in stays one.
+            [first, ..] if first.inner_tuple => None,
+            [only] if only.stages.is_empty() => None,
+            [first, ..] if has_own_stages(first) => None,
+            [first, ..] => match &mut first.node {
+                inner @ (AstNode::Path { .. } | AstNode::Sort { .. } | AstNode::ObjectTransform { .. }) => {
+                    head(inner)
                 }
+                AstNode::Name(_) | AstNode::Wildcard | AstNode::Descendant | AstNode::Parent(_) => None,
+                other => Some(other),
+            },
+            _ => None,
+        },
+        AstNode::Sort { input, .. } | AstNode::ObjectTransform { input, .. } => match &mut **input {
+            inner @ (AstNode::Path { .. } | AstNode::Sort { .. } | AstNode::ObjectTransform { .. }) => {
+                head(inner)
             }
-        }
-        AstNode::Binary { lhs, rhs, .. } => {
-            see(lhs);
-            see(rhs);
-        }
-        AstNode::Unary { operand: inner, .. } | AstNode::Lambda { body: inner, .. } | AstNode::FunctionApplication(inner) => {
-            see(inner);
-        }
-        AstNode::Function { args: items, .. } | AstNode::Array(items) | AstNode::ArrayGroup(items) | AstNode::Block(items) => {
-            items.iter().for_each(see);
-        }
-        AstNode::Call { procedure, args } => {
-            see(procedure);
-            args.iter().for_each(see);
-        }
-        AstNode::Object(pairs) => pairs.iter().for_each(|(key, value)| {
-            see(key);
-            see(value);
-        }),
-        AstNode::ObjectTransform { input, pattern } => {
-            see(input);
-            pattern.iter().for_each(|(key, value)| {
-                see(key);
-                see(value);
-            });
-        }
-        AstNode::Conditional { condition, then_branch, else_branch } => {
-            see(condition);
-            see(then_branch);
-            else_branch.iter().for_each(|branch| see(branch));
-        }
-        AstNode::Sort { input, terms } => {
-            see(input);
-            terms.iter().for_each(|(term, _)| see(term));
-        }
-        AstNode::Transform { location, update, delete } => {
-            see(location);
-            see(update);
-            delete.iter().for_each(|delete| see(delete));
-        }
-        AstNode::String(_)
-        | AstNode::Name(_)
-        | AstNode::Number(_)
-        | AstNode::Boolean(_)
-        | AstNode::Null
-        | AstNode::Undefined
-        | AstNode::Placeholder
-        | AstNode::Regex { .. }
-        | AstNode::Variable(_)
-        | AstNode::ParentVariable(_)
-        | AstNode::Wildcard
-        | AstNode::Descendant
-        | AstNode::Parent(_) => {}
+            other => Some(other),
+        },
+        _ => None,
     }
 }
 
-/// Calls `edit` for each direct part of `node`. A step gets a new identity, because the library keeps what it compiled
-/// of a step by that.
-pub(crate) fn each_child_mut(node: &mut AstNode, edit: &mut dyn FnMut(&mut AstNode)) {
+/// Has `node` weighed where it is evaluated, unless it is certainly light.
+pub(crate) fn weigh_unless_scalar(node: &mut AstNode) {
+    if !is_scalar(node) {
+        weigh(node);
+    }
+}
+
+/// Has `node` weighed where it is evaluated.
+pub(crate) fn weigh(node: &mut AstNode) {
+    call(functions::WEIGHED, node);
+}
+
+/// Makes a call of a function of ours of `node`.
+fn call(function: &str, node: &mut AstNode) {
+    let argument = std::mem::replace(node, AstNode::Undefined);
+    *node = AstNode::Function { name: function.to_owned(), args: vec![argument], is_builtin: true };
+}
+
+/// Whether the value is certainly a string, a number, a boolean or null.
+pub(crate) fn is_scalar(node: &AstNode) -> bool {
     match node {
-        AstNode::Path { steps } => {
-            for step in steps {
-                step.id = StepId::default();
-                edit(&mut step.node);
-                for stage in &mut step.stages {
-                    if let Stage::Filter(filter) = stage {
-                        edit(filter);
-                    }
-                }
-            }
-        }
-        AstNode::Binary { lhs, rhs, .. } => {
-            edit(lhs);
-            edit(rhs);
-        }
-        AstNode::Unary { operand: inner, .. } | AstNode::Lambda { body: inner, .. } | AstNode::FunctionApplication(inner) => {
-            edit(inner);
-        }
-        AstNode::Function { args: items, .. } | AstNode::Array(items) | AstNode::ArrayGroup(items) | AstNode::Block(items) => {
-            items.iter_mut().for_each(edit);
-        }
-        AstNode::Call { procedure, args } => {
-            edit(procedure);
-            args.iter_mut().for_each(edit);
-        }
-        AstNode::Object(pairs) => pairs.iter_mut().for_each(|(key, value)| {
-            edit(key);
-            edit(value);
-        }),
-        AstNode::ObjectTransform { input, pattern } => {
-            edit(input);
-            pattern.iter_mut().for_each(|(key, value)| {
-                edit(key);
-                edit(value);
-            });
-        }
-        AstNode::Conditional { condition, then_branch, else_branch } => {
-            edit(condition);
-            edit(then_branch);
-            else_branch.iter_mut().for_each(|branch| edit(branch));
-        }
-        AstNode::Sort { input, terms } => {
-            edit(input);
-            terms.iter_mut().for_each(|(term, _)| edit(term));
-        }
-        AstNode::Transform { location, update, delete } => {
-            edit(location);
-            edit(update);
-            delete.iter_mut().for_each(|delete| edit(delete));
-        }
         AstNode::String(_)
-        | AstNode::Name(_)
         | AstNode::Number(_)
         | AstNode::Boolean(_)
         | AstNode::Null
-        | AstNode::Undefined
-        | AstNode::Placeholder
-        | AstNode::Regex { .. }
-        | AstNode::Variable(_)
-        | AstNode::ParentVariable(_)
-        | AstNode::Wildcard
-        | AstNode::Descendant
-        | AstNode::Parent(_) => {}
+        | AstNode::Unary { .. } => true,
+        // Looked at already.
+        AstNode::Function { name, .. } => name.starts_with("our "),
+        AstNode::Binary { op, .. } => !matches!(
+            op,
+            BinaryOp::ColonEqual
+                | BinaryOp::ChainPipe
+                | BinaryOp::Range
+                | BinaryOp::FocusBind
+                | BinaryOp::IndexBind
+                | BinaryOp::Coalesce
+                | BinaryOp::Default
+        ),
+        _ => false,
     }
 }

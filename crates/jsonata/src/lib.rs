@@ -17,6 +17,7 @@
 //! hundred times slower.
 
 mod chance;
+mod children;
 mod compile;
 mod errors;
 mod evaluation;
@@ -26,7 +27,11 @@ mod limits;
 mod member;
 mod meter;
 mod names;
+mod observation;
+mod pattern;
 mod quiet;
+#[cfg(test)]
+mod suite;
 mod syntax;
 mod values;
 

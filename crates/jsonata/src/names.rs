@@ -38,21 +38,95 @@ pub(crate) enum Context {
 impl Names {
     /// Reads the tree of an expression that is evaluated in `context`.
     pub(crate) fn of(tree: &AstNode, context: Context) -> Result<Names, Refusal> {
-        let mut walk = Walk { names: Names::default(), bound: vec![HashSet::new()] };
+        let mut walk = Walk { names: Names::default(), bound: vec![HashSet::new()], outermost: context };
         walk.node(tree, context)?;
         Ok(walk.names)
     }
 }
 
-/// The functions of JSONata 2.0.6 and those that AWS adds, sorted.
-const BUILTINS: [&str; 70] = [
-    "abs", "append", "assert", "average", "base64decode", "base64encode", "boolean", "ceil", "clone", "contains",
-    "count", "decodeUrl", "decodeUrlComponent", "distinct", "each", "encodeUrl", "encodeUrlComponent", "error",
-    "eval", "exists", "filter", "floor", "formatBase", "formatInteger", "formatNumber", "fromMillis", "hash", "join",
-    "keys", "length", "lookup", "lowercase", "map", "match", "max", "merge", "millis", "min", "not", "now", "number",
-    "pad", "parse", "parseInteger", "partition", "power", "random", "range", "reduce", "replace", "reverse", "round",
-    "shuffle", "sift", "single", "sort", "split", "spread", "sqrt", "string", "substring", "substringAfter",
-    "substringBefore", "sum", "toMillis", "trim", "type", "uppercase", "uuid", "zip",
+/// Whether a function of JSONata or of AWS has this name.
+pub(crate) fn is_builtin(name: &str) -> bool {
+    arguments_max(name).is_some()
+}
+
+/// How many arguments the builtin function `name` takes at most.
+pub(crate) fn arguments_max(name: &str) -> Option<usize> {
+    let at = BUILTINS.binary_search_by(|builtin| builtin.0.cmp(name)).ok()?;
+    Some(BUILTINS[at].1)
+}
+
+/// The functions of JSONata 2.0.6 and those that AWS adds, sorted, and how many arguments each takes at most.
+const BUILTINS: [(&str, usize); 70] = [
+    ("abs", 1),
+    ("append", 2),
+    ("assert", 2),
+    ("average", 1),
+    ("base64decode", 1),
+    ("base64encode", 1),
+    ("boolean", 1),
+    ("ceil", 1),
+    ("clone", 1),
+    ("contains", 2),
+    ("count", 1),
+    ("decodeUrl", 1),
+    ("decodeUrlComponent", 1),
+    ("distinct", 1),
+    ("each", 2),
+    ("encodeUrl", 1),
+    ("encodeUrlComponent", 1),
+    ("error", 1),
+    ("eval", 2),
+    ("exists", 1),
+    ("filter", 2),
+    ("floor", 1),
+    ("formatBase", 2),
+    ("formatInteger", 2),
+    ("formatNumber", 3),
+    ("fromMillis", 3),
+    ("hash", 2),
+    ("join", 2),
+    ("keys", 1),
+    ("length", 1),
+    ("lookup", 2),
+    ("lowercase", 1),
+    ("map", 2),
+    ("match", 3),
+    ("max", 1),
+    ("merge", 1),
+    ("millis", 0),
+    ("min", 1),
+    ("not", 1),
+    ("now", 2),
+    ("number", 1),
+    ("pad", 3),
+    ("parse", 1),
+    ("parseInteger", 2),
+    ("partition", 2),
+    ("power", 2),
+    ("random", 1),
+    ("range", 3),
+    ("reduce", 3),
+    ("replace", 4),
+    ("reverse", 1),
+    ("round", 2),
+    ("shuffle", 1),
+    ("sift", 2),
+    ("single", 2),
+    ("sort", 2),
+    ("split", 3),
+    ("spread", 1),
+    ("sqrt", 1),
+    ("string", 2),
+    ("substring", 3),
+    ("substringAfter", 2),
+    ("substringBefore", 2),
+    ("sum", 1),
+    ("toMillis", 2),
+    ("trim", 1),
+    ("type", 1),
+    ("uppercase", 1),
+    ("uuid", 0),
+    ("zip", usize::MAX),
 ];
 
 /// The variable that holds a state's surroundings.
@@ -60,6 +134,8 @@ const STATES: &str = "states";
 
 struct Walk<'a> {
     names: Names,
+    /// What `$$` stands for.
+    outermost: Context,
     /// The variables that the expression itself binds, by nested scope.
     bound: Vec<HashSet<&'a str>>,
 }
@@ -73,6 +149,9 @@ impl<'a> Walk<'a> {
 
     fn node_on_stack(&mut self, node: &'a AstNode, context: Context) -> Walked {
         match node {
+            AstNode::ParentVariable(_) if self.outermost == Context::None => {
+                Err(unsupported("Reference to '$$' is not supported."))
+            }
             AstNode::String(_)
             | AstNode::Number(_)
             | AstNode::Boolean(_)
@@ -80,7 +159,12 @@ impl<'a> Walk<'a> {
             | AstNode::Undefined
             | AstNode::Placeholder
             | AstNode::Regex { .. }
-            | AstNode::Parent(_) => Ok(()),
+            | AstNode::ParentVariable(_) => Ok(()),
+            AstNode::Parent(_) => {
+                // It may go up to `$states` itself.
+                self.names.whole_states = true;
+                Ok(())
+            }
             AstNode::Name(name) => refer(name, context),
             AstNode::Wildcard => refer("*", context),
             AstNode::Descendant => refer("**", context),
@@ -89,7 +173,6 @@ impl<'a> Walk<'a> {
                 self.reads(name);
                 Ok(())
             }
-            AstNode::ParentVariable(_) => Err(unsupported("Reference to '$$' is not supported.")),
             AstNode::Path { .. } | AstNode::Sort { .. } | AstNode::ObjectTransform { .. } => {
                 self.scoped(|walk| walk.stream(node, context))
             }
@@ -229,7 +312,7 @@ impl<'a> Walk<'a> {
         }
         if name == STATES {
             self.names.whole_states = true;
-        } else if BUILTINS.binary_search(&name).is_ok() {
+        } else if is_builtin(name) {
             once(&mut self.names.builtins, name);
         } else {
             once(&mut self.names.variables, name);

@@ -6,6 +6,7 @@
 
 use asl::json::{Json, Number, Object};
 use indexmap::IndexMap;
+use jsonata_core::evaluator::CancelToken;
 use jsonata_core::value::{JArray, JValue, with_stack};
 
 /// Why a value has no JSON.
@@ -13,7 +14,7 @@ use jsonata_core::value::{JArray, JValue, with_stack};
 pub(crate) enum NotJson {
     /// It is a function or a pattern, or holds one.
     Function,
-    /// Its text would be longer than allowed.
+    /// Its text would be longer than allowed, or it takes too much memory.
     TooLong,
 }
 
@@ -40,18 +41,31 @@ pub(crate) fn to_core(value: &Json) -> JValue {
 }
 
 /// The JSON form of `value`, `None` if it is undefined. Values share their parts, so a small one can have an enormous
-/// text: the walk ends when the text would pass `bytes_max`.
-pub(crate) fn to_json(value: &JValue, bytes_max: usize) -> Result<Option<Json>, NotJson> {
-    Outgoing { bytes_left: bytes_max }.value(value, 0)
+/// text: the walk ends when the text would pass `bytes_max`, and when `flag` is raised because what is made of it takes too
+/// much memory.
+pub(crate) fn to_json(value: &JValue, bytes_max: usize, flag: &CancelToken) -> Result<Option<Json>, NotJson> {
+    Outgoing { bytes_left: bytes_max, flag }.value(value, 0)
 }
 
-struct Outgoing {
+/// The longest value that a message shows.
+const SHOWN_BYTES_MAX: usize = 1024;
+
+/// The value as messages show it: as `JSON.stringify` prints it.
+pub(crate) fn shown(value: &JValue) -> String {
+    match to_json(value, SHOWN_BYTES_MAX, &CancelToken::new()) {
+        Ok(Some(json)) => json.to_text(),
+        _ => "undefined".to_owned(),
+    }
+}
+
+struct Outgoing<'a> {
     bytes_left: usize,
+    flag: &'a CancelToken,
 }
 
-impl Outgoing {
+impl Outgoing<'_> {
     fn value(&mut self, value: &JValue, depth: usize) -> Result<Option<Json>, NotJson> {
-        if depth > DEPTH_MAX {
+        if depth > DEPTH_MAX || self.flag.is_cancelled() {
             return Err(NotJson::TooLong);
         }
         self.spend(1)?;
@@ -75,7 +89,8 @@ impl Outgoing {
     fn array(&mut self, items: &[JValue], depth: usize) -> Result<Json, NotJson> {
         let mut array = Vec::with_capacity(items.len().min(self.bytes_left));
         for item in items {
-            array.extend(self.value(item, depth + 1)?);
+            // A hole, as a group of a pattern that took no part: `null`, as JavaScript prints it.
+            array.push(self.value(item, depth + 1)?.unwrap_or_default());
         }
         Ok(Json::from(array))
     }
@@ -127,14 +142,14 @@ mod tests {
 
     fn round(text: &str) -> String {
         let value = to_core(&Json::parse(text).unwrap());
-        to_json(&value, BYTES).unwrap().unwrap().to_text()
+        to_json(&value, BYTES, &CancelToken::new()).unwrap().unwrap().to_text()
     }
 
     #[test]
     fn whole_numbers_are_integers_and_others_stay() {
         assert_eq!(round(r#"{"a":[1,1.0,-0,1.5,1e3]}"#), r#"{"a":[1,1,0,1.5,1000]}"#);
         assert_eq!(round("1152921504606846976"), "1152921504606847000");
-        assert_eq!(round("1e300"), "1e300");
+        assert_eq!(round("1.0E300"), "1.0E300");
         let number = |number| number_to_json(number).to_text();
         assert_eq!(number(f64::NAN), "\"NaN\"");
         assert_eq!(number(f64::INFINITY), "\"Infinity\"");
@@ -143,11 +158,14 @@ mod tests {
 
     #[test]
     fn what_is_undefined_is_left_out_and_what_is_a_function_is_refused() {
-        let undefined = JValue::array(vec![JValue::Undefined, JValue::Null]);
-        assert_eq!(to_json(&undefined, BYTES).unwrap().unwrap().to_text(), "[null]");
+        let undefined = JValue::array(vec![
+            JValue::object([("a".to_owned(), JValue::Undefined)].into()),
+            JValue::Undefined,
+        ]);
+        assert_eq!(to_json(&undefined, BYTES, &CancelToken::new()).unwrap().unwrap().to_text(), "[{},null]");
         let function = JValue::array(vec![JValue::builtin("sum")]);
-        assert_eq!(to_json(&function, BYTES), Err(NotJson::Function));
-        assert_eq!(to_json(&JValue::regex("a", ""), BYTES), Err(NotJson::Function));
+        assert_eq!(to_json(&function, BYTES, &CancelToken::new()), Err(NotJson::Function));
+        assert_eq!(to_json(&JValue::regex("a", ""), BYTES, &CancelToken::new()), Err(NotJson::Function));
     }
 
     #[test]
@@ -160,7 +178,7 @@ mod tests {
         for _ in 0..100_000 {
             deep = JValue::array(vec![deep]);
         }
-        assert_eq!(to_json(&shared, BYTES), Err(NotJson::TooLong));
-        assert_eq!(to_json(&deep, usize::MAX), Err(NotJson::TooLong));
+        assert_eq!(to_json(&shared, BYTES, &CancelToken::new()), Err(NotJson::TooLong));
+        assert_eq!(to_json(&deep, usize::MAX, &CancelToken::new()), Err(NotJson::TooLong));
     }
 }

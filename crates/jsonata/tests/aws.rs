@@ -126,14 +126,19 @@ fn chance_and_time_come_from_the_surroundings() {
     assert_eq!(outcome("$count($distinct([1..5].$random()))", "null", "{}"), "5");
     assert_eq!(outcome("$sort($shuffle([1..5]))", "null", "{}"), "[1,2,3,4,5]");
     assert_eq!(
-        outcome("$contains($uuid(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)", "null", "{}"),
+        outcome(
+            "$contains($uuid(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)",
+            "null",
+            "{}"
+        ),
         "true"
     );
 }
 
 #[test]
 fn a_value_that_is_only_passed_on_is_the_same_value() {
-    const INPUT: &str = r#"{"big":9007199254740993,"one":1.0,"xs":[1],"none":[],"deep":{"a":[{"b":1},{"b":2}]},"nil":null}"#;
+    const INPUT: &str =
+        r#"{"big":9007199254740993,"one":1.0,"xs":[1],"none":[],"deep":{"a":[{"b":1},{"b":2}]},"nil":null}"#;
     const CASES: [(&str, &str); 13] = [
         ("$states.input.big", "9007199254740993"),
         ("$states.input.one", "1.0"),
@@ -234,7 +239,11 @@ fn there_is_no_context_at_the_top_level() {
         ("('a').b; c", "Reference to 'a' at the top level is not supported."),
     ];
     for (expression, expected) in &REFUSED[..18] {
-        assert_eq!(refusal(expression), format!("UNSUPPORTED_JSONATA_EXPRESSION: {expected}"), "{expression}");
+        assert_eq!(
+            refusal(expression),
+            format!("UNSUPPORTED_JSONATA_EXPRESSION: {expected}"),
+            "{expression}"
+        );
     }
     const TAKEN: [&str; 12] = [
         "$xs.name",

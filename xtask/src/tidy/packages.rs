@@ -7,7 +7,7 @@ use super::tree::Tree;
 /// Packages in `Cargo.lock`. Raise it in the commit that needs it, and say there what the new ones are for.
 const PACKAGES_MAX: usize = 390;
 /// Direct dependencies of a crate below the line.
-const PURE_DIRECT_MAX: usize = 8;
+const PURE_DIRECT_MAX: usize = 9;
 
 /// Pure crates that lean on too much.
 pub(super) fn direct(tree: &Tree) -> Vec<Finding> {

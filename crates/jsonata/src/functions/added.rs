@@ -2,16 +2,17 @@
 //! numbers are rounded towards zero.
 
 use asl::json::Json;
+use jsonata_core::evaluator::CancelToken;
 use jsonata_core::evaluator::HostFnResult;
 use jsonata_core::value::JValue;
 use sha2::Digest;
 
+use super::Moment;
 use crate::errors::{TOO_LARGE, bound_met, coded};
-use crate::limits::Limits;
-use crate::values;
+use crate::values::{self, NotJson};
 
 /// `$partition(array, size)`: arrays of `size` items, the last one of what is left.
-pub(super) fn partition(arguments: &[JValue]) -> HostFnResult {
+pub(super) fn partition(arguments: &[JValue], _: &Moment) -> HostFnResult {
     let (Some(items), Some(size)) = (arguments.first().and_then(JValue::as_array), whole(arguments.get(1)))
     else {
         return Ok(JValue::Undefined);
@@ -25,7 +26,7 @@ pub(super) fn partition(arguments: &[JValue]) -> HostFnResult {
 }
 
 /// `$range(start, end, step)`: the numbers from start to end, both included.
-pub(super) fn range(arguments: &[JValue], limits: &Limits) -> HostFnResult {
+pub(super) fn range(arguments: &[JValue], moment: &Moment) -> HostFnResult {
     let (Some(start), Some(end), Some(step)) =
         (whole(arguments.first()), whole(arguments.get(1)), whole(arguments.get(2)))
     else {
@@ -35,7 +36,7 @@ pub(super) fn range(arguments: &[JValue], limits: &Limits) -> HostFnResult {
     if step == 0.0 || steps.is_nan() || (end - start) * step < 0.0 {
         return Ok(JValue::Undefined);
     }
-    if steps >= limits.sequence_items as f64 {
+    if steps >= moment.limits.sequence_items as f64 {
         return Err(bound_met(TOO_LARGE));
     }
     let numbers = (0..=steps as usize).map(|index| JValue::Number(start + step * index as f64));
@@ -43,17 +44,18 @@ pub(super) fn range(arguments: &[JValue], limits: &Limits) -> HostFnResult {
 }
 
 /// `$hash(data, algorithm)`: the digest of a text, or of the JSON text of another value, in lower-case hexadecimal.
-pub(super) fn hash(arguments: &[JValue]) -> HostFnResult {
+pub(super) fn hash(arguments: &[JValue], _: &Moment) -> HostFnResult {
     let (Some(data), Some(algorithm)) = (arguments.first(), arguments.get(1)) else {
         return Ok(JValue::Undefined);
     };
     let data = match data {
         JValue::Undefined => return Ok(JValue::Undefined),
         JValue::String(text) => text.to_string(),
-        other => {
-            let json = values::to_json(other, HASHED_BYTES_MAX).map_err(|_| mismatch(1, "hash"))?;
-            json.unwrap_or_default().to_text()
-        }
+        other => match values::to_json(other, HASHED_BYTES_MAX, &CancelToken::new()) {
+            Ok(json) => json.unwrap_or_default().to_text(),
+            Err(NotJson::Function) => return Err(mismatch(1, "hash")),
+            Err(NotJson::TooLong) => return Err(bound_met(TOO_LARGE)),
+        },
     };
     let digest = match algorithm {
         JValue::Undefined => return Ok(JValue::Undefined),
@@ -70,36 +72,19 @@ pub(super) fn hash(arguments: &[JValue]) -> HostFnResult {
     Ok(JValue::from(digest))
 }
 
-/// Far above every payload.
+/// The longest JSON text that is made to be hashed. Four payloads.
 const HASHED_BYTES_MAX: usize = 1024 * 1024;
 
 /// `$parse(text)`: the value that a JSON text says.
-pub(super) fn parse(arguments: &[JValue]) -> HostFnResult {
+pub(super) fn parse(arguments: &[JValue], _: &Moment) -> HostFnResult {
     let Some(JValue::String(text)) = arguments.first() else { return Ok(JValue::Undefined) };
     match Json::parse(text) {
         Ok(json) => Ok(values::to_core(&json)),
         // The code is a guess: the next of those for functions that take apart what they are given.
-        Err(failure) => Err(coded("D3142", format_args!("Malformed JSON passed to $parse(): {}", failure.message()))),
+        Err(failure) => {
+            Err(coded("D3142", format_args!("Malformed JSON passed to $parse(): {}", failure.message())))
+        }
     }
-}
-
-/// `$pad(text, width, filler)`: filled to `width` characters at the end, or at the start if `width` is negative.
-pub(super) fn pad(arguments: &[JValue], limits: &Limits) -> HostFnResult {
-    let Some(JValue::String(text)) = arguments.first() else { return Ok(JValue::Undefined) };
-    let Some(JValue::Number(width)) = arguments.get(1) else { return Ok(JValue::String(text.clone())) };
-    let filler = match arguments.get(2) {
-        Some(JValue::String(filler)) if !filler.is_empty() => filler,
-        _ => " ",
-    };
-    let missing = width.abs() - text.chars().count() as f64;
-    if missing < 1.0 || missing.is_nan() {
-        return Ok(JValue::String(text.clone()));
-    }
-    if missing > limits.text_bytes as f64 {
-        return Err(bound_met(TOO_LARGE));
-    }
-    let padding: String = filler.chars().cycle().take(missing as usize).collect();
-    Ok(JValue::from(if *width > 0.0 { format!("{text}{padding}") } else { format!("{padding}{text}") }))
 }
 
 /// A number rounded towards zero.
@@ -109,7 +94,10 @@ fn whole(value: Option<&JValue>) -> Option<f64> {
 
 /// JSONata's complaint about an argument.
 fn mismatch(index: usize, function: &str) -> jsonata_core::evaluator::EvaluatorError {
-    coded("T0410", format_args!("Argument {index} of function \"{function}\" does not match function signature"))
+    coded(
+        "T0410",
+        format_args!("Argument {index} of function \"{function}\" does not match function signature"),
+    )
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -6,8 +6,8 @@
 
 use jsonata_core::value::with_stack;
 
-use super::tokens::{Lexer, Token, quoted};
 use super::Complaint;
+use super::tokens::{Lexer, Token, quoted};
 
 /// How deep expressions may be nested in each other: the library's parser takes no deeper ones either.
 const DEPTH_MAX: usize = 1_000;
@@ -21,15 +21,19 @@ enum Part {
     Other,
 }
 
-/// Reads the whole text; an error is jsonata-js's first complaint.
-pub(super) fn read(text: &str) -> Result<(), Complaint> {
+/// Reads the whole text; an error is jsonata-js's first complaint. The result is where slashes stand in the brackets of
+/// patterns.
+pub(super) fn read(text: &str) -> Result<Vec<usize>, Complaint> {
     let mut reader = Reader { lexer: Lexer::new(text), token: Token::End, depth: 0, absent_operand: false };
     reader.advance(false)?;
     reader.expression(0)?;
     if reader.token != Token::End {
         return Err(format!("Syntax error: {}", reader.token.shown()));
     }
-    if reader.absent_operand { Err("Unexpected end of expression".to_owned()) } else { Ok(()) }
+    if reader.absent_operand {
+        return Err("Unexpected end of expression".to_owned());
+    }
+    Ok(reader.lexer.inner_slashes)
 }
 
 struct Reader<'a> {
@@ -263,9 +267,10 @@ impl Reader<'_> {
         self.expect("}", false)
     }
 
-    /// Up to the bracket that closes a signature; what stands in it is the library's to judge.
+    /// A signature. It may not put types into what holds none.
     fn signature(&mut self) -> Result<(), Complaint> {
         let mut depth = 1;
+        let mut text = String::new();
         while depth > 0 && !self.at("{") && self.token != Token::End {
             self.advance(false)?;
             if self.at(">") {
@@ -273,9 +278,42 @@ impl Reader<'_> {
             } else if self.at("<") {
                 depth += 1;
             }
+            text.push_str(&self.token.text());
         }
-        self.expect(">", false)
+        self.expect(">", false)?;
+        judge_signature(&text)
     }
+}
+
+/// What jsonata-js says against the types in a signature's text.
+fn judge_signature(text: &str) -> Result<(), Complaint> {
+    let mut rest = text.split(':').next().unwrap_or_default();
+    let mut before = None;
+    while let Some(symbol) = rest.chars().next() {
+        rest = &rest[symbol.len_utf8()..];
+        match symbol {
+            '(' => {
+                let (choice, behind) = rest.split_once(')').unwrap_or((rest, ""));
+                if choice.contains('<') {
+                    return Err("Choice groups containing parameterized types are not supported".to_owned());
+                }
+                rest = behind;
+                before = None;
+            }
+            '<' if matches!(before, Some('a' | 'f')) => {
+                let mut depth = 1;
+                let closing = rest.find(|letter| {
+                    depth += i32::from(letter == '<') - i32::from(letter == '>');
+                    depth == 0
+                });
+                rest = closing.map_or("", |at| &rest[at + 1..]);
+            }
+            '<' => return Err("Type parameters can only be applied to functions and arrays".to_owned()),
+            '-' | '?' | '+' => {}
+            _ => before = Some(symbol),
+        }
+    }
+    Ok(())
 }
 
 /// How tightly an operator binds to what is on its left; 0 ends an expression.

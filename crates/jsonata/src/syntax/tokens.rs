@@ -27,6 +27,15 @@ pub(super) enum Token {
 }
 
 impl Token {
+    /// The token's value as text.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Token::Name(text) | Token::Variable(text) | Token::String(text) => text.clone(),
+            Token::Operator(text) => (*text).to_owned(),
+            other => other.shown(),
+        }
+    }
+
     /// As `JSON.stringify` prints the token's value.
     pub(super) fn shown(&self) -> String {
         match self {
@@ -41,14 +50,14 @@ impl Token {
 }
 
 /// A string as JSON.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     asl::json::Json::from(text).to_text()
 }
 
 /// Two characters before one, so that the longer is found first.
 const OPERATORS: [&str; 31] = [
-    "..", ":=", "!=", ">=", "<=", "**", "~>", ".", "[", "]", "{", "}", "(", ")", ",", "@", "#", ";", ":", "?", "+",
-    "-", "*", "/", "%", "|", "=", "<", ">", "^", "&",
+    "..", ":=", "!=", ">=", "<=", "**", "~>", ".", "[", "]", "{", "}", "(", ")", ",", "@", "#", ";", ":",
+    "?", "+", "-", "*", "/", "%", "|", "=", "<", ">", "^", "&",
 ];
 
 /// Characters that end a name; the last two are no operators by themselves.
@@ -58,12 +67,15 @@ const SPACES: [char; 5] = [' ', '\t', '\n', '\r', '\u{B}'];
 
 /// Reads tokens off the front of a text.
 pub(super) struct Lexer<'a> {
+    text: &'a str,
     rest: &'a str,
+    /// Where slashes stand in the brackets of patterns.
+    pub(super) inner_slashes: Vec<usize>,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Lexer<'a> {
-        Lexer { rest: text }
+        Lexer { text, rest: text, inner_slashes: Vec::new() }
     }
 
     /// The next token. After an operand `/` divides; elsewhere it begins a pattern.
@@ -111,6 +123,7 @@ impl<'a> Lexer<'a> {
                     self.rest = text[at + 1..].trim_start_matches(['i', 'm']);
                     return Ok(Token::Regex);
                 }
+                '/' if backslashes == 0 => self.inner_slashes.push(self.text.len() - text.len() + at),
                 '(' | '[' | '{' if backslashes == 0 => depth += 1,
                 ')' | ']' | '}' if backslashes == 0 => depth -= 1,
                 _ => {}
@@ -157,7 +170,8 @@ impl<'a> Lexer<'a> {
 
     fn number(&mut self) -> Result<Token, Complaint> {
         let bytes = self.rest.as_bytes();
-        let digits = |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits =
+            |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         let mut end = if bytes[0] == b'0' { 1 } else { digits(0) };
         if bytes.get(end) == Some(&b'.') && digits(end + 1) > end + 1 {
             end = digits(end + 1);
