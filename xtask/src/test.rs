@@ -3,7 +3,7 @@
 //! Sets up what the tests need, runs each step to its end even when an earlier one failed, and closes with what was
 //! skipped and why. Knows the steps and their order; how each one works is in its own file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
