@@ -28,7 +28,8 @@ impl Surroundings for State {
 }
 
 fn evaluate(expression: &str, input: &str, variables: &str) -> Result<Option<Json>, Thrown> {
-    let state = State { input: Json::parse(input).unwrap(), variables: Json::parse(variables).unwrap() };
+    let json = |text| Json::parse(text).expect("the table has JSON");
+    let state = State { input: json(input), variables: json(variables) };
     let evaluator = Evaluator::new(Limits::STRICT);
     let program = evaluator.compile(expression).unwrap_or_else(|refusal| panic!("{expression}: {refusal:?}"));
     evaluator.begin(&state).evaluate(&program)
