@@ -118,7 +118,7 @@ impl Expression {
             Ok(Some(value)) => Err(self.failure(format_args!(
                 "returned an unexpected result type. Expected '{}', but was '{}' for value: {}",
                 expected.name(),
-                type_name(&value),
+                value.type_name(),
                 shown(&value)
             ))),
             Ok(None) => Err(self.failure("returned nothing (undefined).")),
@@ -148,15 +148,4 @@ const SHOWN_BYTES_MAX: usize = 4096;
 
 fn shown(value: &Json) -> String {
     value.to_text_within(SHOWN_BYTES_MAX).unwrap_or_else(|_| "…".to_owned())
-}
-
-fn type_name(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "boolean",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
-    }
 }
