@@ -33,7 +33,8 @@ async fn a_second_opening_is_refused_while_the_first_lives() {
 
 #[tokio::test]
 async fn other_formats_are_refused_and_left_alone() {
-    for found in ["1", "3", "99", "", "one"] {
+    let (older, newer) = ((FORMAT_VERSION - 1).to_string(), (FORMAT_VERSION + 1).to_string());
+    for found in [&older, &newer, "99", "", "one"] {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("FORMAT"), format!("{found}\n")).unwrap();
         let refused = open(folder.path()).unwrap_err();
@@ -68,11 +69,12 @@ async fn a_path_that_is_a_file_is_refused_with_its_name() {
 /// acknowledged.
 #[tokio::test]
 async fn a_half_made_folder_is_finished() {
+    let format = &*format!("{FORMAT_VERSION}\n");
     let cases: [&[(&str, &str)]; 4] = [
         &[("LOCK", "")],
         &[("LOCK", ""), ("FORMAT.new", "")],
-        &[("LOCK", ""), ("FORMAT", "1\n")],
-        &[("LOCK", ""), ("FORMAT", "1\n"), ("rows.new/0.jnl", ""), ("rows.new/keyspaces/0/half", "")],
+        &[("LOCK", ""), ("FORMAT", format)],
+        &[("LOCK", ""), ("FORMAT", format), ("rows.new/0.jnl", ""), ("rows.new/keyspaces/0/half", "")],
     ];
     for files in cases {
         let folder = tempfile::tempdir().unwrap();
