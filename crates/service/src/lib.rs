@@ -16,6 +16,7 @@
 mod activity;
 mod arn;
 mod clock;
+mod closings;
 mod decision;
 mod dispatch;
 mod execution;

@@ -292,6 +292,9 @@ impl Owner {
             Ok(StepOutcome::Committed { .. }) => {
                 let live = slot.live.insert(live);
                 self.shared.perform(id, &live.execution, &live.definition.machine, effects);
+                if live.execution.stopped_ms.is_some() {
+                    self.shared.closings.closed(id);
+                }
                 let task = task_of(&job.event).and_then(|task| live.execution.task(task));
                 answer(job, Ok(Answer { record: live.record(), task }));
             }

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::activity::Activities;
 use crate::arn::{Place, StatesArn, check_name};
 use crate::clock::{self, Alarm, now_ms};
+use crate::closings::Closings;
 use crate::dispatch::{self, Dispatch};
 use crate::execution::{
     Described, ExecutionPage, ExecutionRecord, ListExecutions, StartExecution, Started, group_of, status_code,
@@ -39,6 +40,8 @@ use crate::token::{KEY_BYTES, Tokens};
 const TOKEN_KEY: (&str, &str) = ("secret", "task-token-key");
 /// The first and the longest pause before an event that found no room is sent again.
 const PAUSE_MS: (u64, u64) = (20, 2000);
+/// The longest trust in being told that an execution has ended: then whoever waits looks again.
+const CLOSED_LOOK: Duration = Duration::from_secs(30);
 /// How long a stop waits for what is in flight: half of what container runtimes give a process before they kill it.
 const STOP_MAX: Duration = Duration::from_secs(5);
 /// Executions that DeleteStateMachine stops at a time.
@@ -78,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) machines: Machines,
     pub(crate) activities: Activities,
     pub(crate) alarm: Alarm,
+    pub(crate) closings: Closings,
     pub(crate) dispatch: Dispatch,
     pub(crate) tokens: Tokens,
     pub(crate) pool: Arc<Pool>,
@@ -239,6 +243,7 @@ impl Service {
             ),
             activities,
             alarm: Alarm::new(),
+            closings: Closings::default(),
             dispatch: Dispatch::new(connector, options.calls_max),
             tokens,
             pool,
@@ -519,6 +524,22 @@ impl Service {
         if record.arn == arn { Ok((id, record)) } else { Err(absent()) }
     }
 
+    /// An execution, once it has ended.
+    ///
+    /// # Errors
+    /// No such execution.
+    pub async fn closed_execution(&self, arn: &str) -> Result<Described, Refusal> {
+        let id = execution_id(arn)?;
+        loop {
+            let mut watch = self.shared.closings.watch(id);
+            if self.record(arn).await?.1.stopped_ms.is_some() {
+                return self.describe_execution(arn).await;
+            }
+            // Whether told or not: what counts is what the store has.
+            let _told = tokio::time::timeout(CLOSED_LOOK, watch.closed()).await;
+        }
+    }
+
     /// ListExecutions.
     ///
     /// # Errors
@@ -636,6 +657,23 @@ mod tests {
         assert!(!service.describe_machine(&arn).await.unwrap().deleting);
         let described = service.describe_execution(&execution).await.unwrap();
         assert_eq!(described.record.status, Status::Running);
+    }
+
+    /// Who waits for an end is told of it, whether it comes before or after.
+    #[tokio::test]
+    async fn an_end_is_told_to_who_waits_for_it() {
+        let service = testing::open().await;
+        let wait = serde_json::json!({"Type": "Wait", "Seconds": 3600, "End": true});
+        let arn = testing::machine(&service, wait).await;
+        let execution = testing::start(&service, &arn).await;
+        let (waiting, service_of_waiting) = (execution.clone(), service.clone());
+        let waiting = tokio::spawn(async move { service_of_waiting.closed_execution(&waiting).await });
+        tokio::task::yield_now().await;
+        service.stop_execution(&execution, None, None).await.unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap().record.status, Status::Aborted);
+        assert_eq!(service.closed_execution(&execution).await.unwrap().record.status, Status::Aborted);
+        let absent = service.closed_execution(&format!("{execution}-not")).await;
+        assert!(matches!(absent, Err(Refusal::ExecutionDoesNotExist(_))), "{absent:?}");
     }
 
     /// A part that broke took its executions with it and nobody heard.
