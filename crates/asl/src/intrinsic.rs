@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::json::Json;
-use crate::path::{Path, Scope};
+use crate::path::{Path, PathMiss, Scope, Work};
 use function::Function;
 
 pub use parse::CallError;
@@ -124,24 +124,45 @@ impl Call {
         for argument in &self.arguments {
             values.push(match argument {
                 Argument::Literal(value) | Argument::Text { value, .. } => value.clone(),
-                Argument::Path(path) => path.select(scope).map_err(|_| self.miss(path, scope))?,
+                Argument::Path(path) => path.select(scope).map_err(|miss| self.miss(path, scope, &miss))?,
                 Argument::Call(call) => call.evaluate(scope, entropy)?,
             });
         }
-        self.apply(&values, entropy).map_err(|reason| {
+        let made = self.apply(&values, entropy, scope.work).and_then(|made| {
+            scope.work.step(self.cost(&values, &made)).map_err(|_| too_much())?;
+            Ok(made)
+        });
+        made.map_err(|reason| {
             Failure::Intrinsic(format!("The function '{self}' had the following error: {reason}"))
         })
     }
 
-    fn apply(&self, values: &[Json], entropy: &mut dyn Entropy) -> Result<Json, String> {
+    /// What the call was in steps of the field's work, besides what the function has counted itself: its arguments, and
+    /// what it made. Texts count by their length, also those that are read.
+    fn cost(&self, values: &[Json], made: &Json) -> usize {
+        let size = |value: &Json| match value {
+            Json::String(text) => 1 + text.len() / TEXT_BYTES_PER_STEP,
+            Json::Array(items) => 1 + items.len(),
+            Json::Object(members) => 1 + members.len(),
+            _ => 1,
+        };
+        let read = match self.function {
+            // These hand their arguments on, or look at one item.
+            Function::Array | Function::ArrayGetItem | Function::ArrayLength => values.len(),
+            _ => values.iter().map(size).sum(),
+        };
+        read + size(made)
+    }
+
+    fn apply(&self, values: &[Json], entropy: &mut dyn Entropy, work: &Work) -> Result<Json, String> {
         match self.function {
             Function::Array => Ok(Json::from(values.to_vec())),
             Function::ArrayPartition => arrays::partition(&values[0], &values[1]),
-            Function::ArrayContains => arrays::contains(&values[0], &values[1]),
+            Function::ArrayContains => arrays::contains(&values[0], &values[1], work),
             Function::ArrayRange => arrays::range(&values[0], &values[1], &values[2]),
             Function::ArrayGetItem => arrays::item(&values[0], &values[1]),
             Function::ArrayLength => arrays::length(&values[0]),
-            Function::ArrayUnique => arrays::unique(&values[0]),
+            Function::ArrayUnique => arrays::unique(&values[0], work),
             Function::Base64Encode => texts::base64_encode(&values[0]),
             Function::Base64Decode => texts::base64_decode(&values[0]),
             Function::Hash => texts::hash(&values[0], &values[1]),
@@ -164,13 +185,24 @@ impl Call {
         }
     }
 
-    fn miss(&self, path: &Path, scope: &Scope) -> Failure {
+    fn miss(&self, path: &Path, scope: &Scope, miss: &PathMiss) -> Failure {
+        if *miss == PathMiss::TooMuchWork {
+            let cause = miss.cause(path);
+            return Failure::Path(format!("The function '{self}' had the following error: {cause}"));
+        }
         let shown = scope.shown(path);
         Failure::Path(format!(
             "The function '{self}' had the following error: \
              The JsonPath argument for the field '{path}' could not be found in the input '{shown}'"
         ))
     }
+}
+
+/// Bytes of text that a call reads or writes in the time of one step.
+const TEXT_BYTES_PER_STEP: usize = 8;
+
+fn too_much() -> String {
+    format!("The functions of a field may look at {} values, and these look at more", crate::path::STEPS_MAX)
 }
 
 impl PartialEq for Call {

@@ -12,7 +12,7 @@
 //! ```text
 //!  text ─ parse ─► Path { root, tokens } ─ select(scope) ─► Json | PathMiss
 //!                     │                      └ definite: a straight walk; indefinite: matches, within a work budget
-//!                     └ Scope { input, context (built when asked for), variables }
+//!                     └ Scope { input, context (built when asked for), variables, work }
 //! ```
 
 mod decimal;
@@ -28,6 +28,7 @@ mod scope;
 mod select;
 mod token;
 mod value;
+mod work;
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub use miss::PathMiss;
 pub use parse::PathError;
 pub use reference::{ReferencePath, SetError};
 pub use scope::{Context, Scope, Variables};
-pub use select::STEPS_MAX;
+pub use work::{STEPS_MAX, Work};
 
 /// What a path starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,18 +116,18 @@ impl Path {
     /// What the path names in `scope`: the value of a definite path, the array of an indefinite path's matches.
     pub fn select(&self, scope: &Scope) -> Result<Json, PathMiss> {
         match &self.root {
-            Root::Input => self.select_in(scope.input),
-            Root::Context => self.select_in(scope.context.context()),
+            Root::Input => self.select_in(scope.input, scope.work),
+            Root::Context => self.select_in(scope.context.context(), scope.work),
             Root::Variable(name) => match scope.variables.variable(name) {
-                Some(value) => self.select_in(&value),
+                Some(value) => self.select_in(&value, scope.work),
                 None => Err(PathMiss::UnknownVariable { name: name.clone() }),
             },
         }
     }
 
     /// What the path names in `document`, whatever its root is.
-    pub fn select_in(&self, document: &Json) -> Result<Json, PathMiss> {
-        select::select(&self.tokens, self.definite, document)
+    pub fn select_in(&self, document: &Json, work: &Work) -> Result<Json, PathMiss> {
+        select::select(&self.tokens, self.definite, document, work)
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::intrinsic::{Call, Entropy, Failure};
 use crate::json::{Json, Object};
-use crate::path::{Path, Scope};
+use crate::path::{Path, PathMiss, Scope};
 
 /// A compiled payload template.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,7 +121,9 @@ impl Node {
                 }
                 Ok(Json::from(object))
             }
-            Node::Path { field, path } => path.select(scope).map_err(|_| missing(field, path, scope)),
+            Node::Path { field, path } => {
+                path.select(scope).map_err(|miss| missing(field, path, scope, &miss))
+            }
             Node::Call(call) => call.evaluate(scope, entropy).map_err(TemplateFailure::Call),
         }
     }
@@ -137,8 +139,12 @@ impl Node {
     }
 }
 
-/// The cause when the path in `field` names nothing; also for fields outside templates, such as `CausePath`.
-pub fn missing(field: &str, path: &Path, scope: &Scope) -> TemplateFailure {
+/// The cause when the path in `field` names nothing; also for fields outside templates, such as `CausePath`. A path that
+/// does too much is not one that names nothing.
+pub fn missing(field: &str, path: &Path, scope: &Scope, miss: &PathMiss) -> TemplateFailure {
+    if *miss == PathMiss::TooMuchWork {
+        return TemplateFailure::Path(miss.cause(path));
+    }
     TemplateFailure::Path(format!(
         "The JSONPath '{path}' specified for the field '{field}' could not be found in the input '{}'",
         scope.shown(path)

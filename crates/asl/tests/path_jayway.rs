@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path as FilePath;
 
 use asl::json::Json;
-use asl::path::Path;
+use asl::path::{Path, Work};
 
 #[test]
 fn paths_answer_as_the_library_does_or_say_why_not() {
@@ -44,7 +44,7 @@ fn paths_answer_as_the_library_does_or_say_why_not() {
 }
 
 fn outcome(path: &str, document: &Json) -> (&'static str, Json) {
-    match Path::parse(path).map(|path| path.select_in(document)) {
+    match Path::parse(path).map(|path| path.select_in(document, &Work::default())) {
         Err(_) => ("refused", Json::from(true)),
         Ok(Err(miss)) => ("error", Json::from(miss.to_string())),
         Ok(Ok(value)) => ("value", value),

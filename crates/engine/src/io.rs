@@ -10,7 +10,7 @@ use asl::intrinsic::{self, Entropy};
 use asl::json::Json;
 use asl::jsonata::{self, Evaluation, Expected, Expression, QueryFailure};
 use asl::machine::{Body, Output, Payload, Quantity, Selection};
-use asl::path::{Path, Scope, Variables};
+use asl::path::{Path, STEPS_MAX, Scope, Variables, Work};
 use asl::template::{Template, TemplateFailure};
 use asl::{ResultPath, SECONDS_MAX};
 
@@ -28,6 +28,13 @@ const MILLISECOND_WEIGHT: u32 = 5;
 /// Milliseconds of one step that all its expressions may take together: a state can have thousands, each within its own
 /// bound, and nothing can stop an execution before its step is over.
 const EXPRESSIONS_MS_MAX: u64 = 5_000;
+
+/// Values visited by paths and functions that a transition is worth: a step of them goes on for about 100 ms, too.
+const VISITS_PER_TRANSITION: usize = 5_000;
+
+/// Values that the paths and functions of one step may visit together: a Choice can have thousands of rules and a Map
+/// thousands of items, each within the bound of a field, and nothing can stop an execution before its step is over.
+const VISITS_MAX: usize = 20 * STEPS_MAX;
 
 /// What an evaluation sees besides its input.
 #[derive(Default)]
@@ -300,8 +307,13 @@ impl<'a> Step<'a> {
         let surroundings = surroundings(self.execution, self.at, site, extra);
         let context = LazyCell::new(|| surroundings.as_ref().map_or(Json::Null, Surroundings::context));
         let variables = Visible { execution: self.execution, frame: site.frame };
-        let scope = Scope { input: &input, context: &context, variables: &variables };
-        what(&scope, &mut self.dice)
+        let work = Work::within(VISITS_MAX.saturating_sub(self.visited));
+        let scope = Scope { input: &input, context: &context, variables: &variables, work: &work };
+        let made = what(&scope, &mut self.dice);
+        self.visited = self.visited.saturating_add(work.taken());
+        let weight = u32::try_from(work.taken() / VISITS_PER_TRANSITION).unwrap_or(u32::MAX);
+        self.transitions = self.transitions.saturating_add(weight);
+        made
     }
 
     /// A number of seconds: written down, or found by a path.

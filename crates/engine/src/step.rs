@@ -34,6 +34,8 @@ pub(crate) struct Step<'a> {
     pub(crate) transitions: u32,
     /// Milliseconds that this step has spent on expressions.
     pub(crate) expressions_ms: u64,
+    /// Values that the paths and functions of this step have visited.
+    pub(crate) visited: usize,
     /// Bytes of the payloads that this step named: its chunk is written as one.
     named_bytes: usize,
     /// The history has no room but for the event that says so.
@@ -90,6 +92,7 @@ impl<'a> Step<'a> {
             queue: VecDeque::new(),
             transitions: 0,
             expressions_ms: 0,
+            visited: 0,
             named_bytes: 0,
             full: false,
             payloads: Vec::new(),
@@ -221,15 +224,17 @@ impl<'a> Step<'a> {
         let payload = match data {
             Data::Named(id) if self.text(id).len() <= bytes_max => return Ok(id),
             Data::Text(payload) if payload.text.len() <= bytes_max => payload,
-            Data::Value(value) if value.depth() <= DEPTH_MAX => match value.to_text_within(bytes_max) {
+            // The text first: it bounds what there is to look at, which the depth does not. What is composed within one
+            // state is at most twice as deep as what can be read, so writing it needs little stack.
+            Data::Value(value) => match value.to_text_within(bytes_max) {
+                Ok(_) if value.depth() > DEPTH_MAX => {
+                    return Err(Raised::runtime(format!(
+                        "'{what}' made a value that is nested deeper than {DEPTH_MAX}."
+                    )));
+                }
                 Ok(text) => Payload::of_value(text.into(), value),
                 Err(TooLong) => return Err(Raised::data_limit(what)),
             },
-            Data::Value(_) => {
-                return Err(Raised::runtime(format!(
-                    "'{what}' made a value that is nested deeper than {DEPTH_MAX}."
-                )));
-            }
             Data::Named(_) | Data::Text(_) => return Err(Raised::data_limit(what)),
         };
         Ok(self.keep(payload))

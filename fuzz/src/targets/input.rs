@@ -2,7 +2,7 @@
 //! the same, and is what serde_json reads; bounds on writing hold to the byte.
 
 use asl::json::{DEPTH_MAX, Json, TooLong};
-use asl::path::Scope;
+use asl::path::{Scope, Work};
 use asl::template::Template;
 use asl::timestamp;
 
@@ -79,7 +79,7 @@ fn check_numbers(json: &Json) {
 fn check_template(json: &Json, data: &[u8]) {
     match Template::parse(json, "") {
         Ok(template) => {
-            let scope = Scope { input: json, context: json, variables: &() };
+            let scope = Scope { input: json, context: json, variables: &(), work: &Work::default() };
             let evaluate = || template.evaluate(&scope, &mut Chance(dice_of(data)));
             let made = evaluate();
             assert!(made == evaluate(), "a template gives something else the second time");

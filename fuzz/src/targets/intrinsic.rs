@@ -3,7 +3,7 @@
 
 use asl::intrinsic::{Call, Entropy};
 use asl::json::Object;
-use asl::path::Scope;
+use asl::path::{Scope, Work};
 
 use super::{check_round_trip, line_and_document};
 use crate::harness::dice::Dice;
@@ -26,7 +26,7 @@ pub fn run(data: &[u8]) {
             variables.insert(name.clone(), document.clone());
         }
     }
-    let scope = Scope { input: &document, context: &document, variables: &variables };
+    let scope = Scope { input: &document, context: &document, variables: &variables, work: &Work::default() };
     let evaluate = || call.evaluate(&scope, &mut Chance(dice_of(data)));
     let made = evaluate();
     assert!(made == evaluate(), "{text} gives something else the second time");

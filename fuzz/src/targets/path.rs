@@ -3,7 +3,7 @@
 //! the document that it was written into has not changed.
 
 use asl::json::{Json, Object};
-use asl::path::{Path, ReferencePath, Scope};
+use asl::path::{Path, ReferencePath, Scope, Work};
 
 use super::{check_round_trip, line_and_document};
 
@@ -29,7 +29,7 @@ fn check_path(path: &Path, text: &str, document: &Json) {
     if let Some(name) = path.variable() {
         variables.insert(name.clone(), document.clone());
     }
-    let scope = Scope { input: document, context: document, variables: &variables };
+    let scope = Scope { input: document, context: document, variables: &variables, work: &Work::default() };
     let found = path.select(&scope);
     assert!(found == path.select(&scope), "{text} finds something else the second time");
     match found {

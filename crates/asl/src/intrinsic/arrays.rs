@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::math::rounded;
+use super::too_much;
 use crate::json::{Json, Number};
+use crate::path::Work;
 
 /// The longest range `States.ArrayRange` may make: AWS's limit.
 const RANGE_MAX: i64 = 1000;
-
-/// How many values the functions that compare look through. Arguments share their nodes, so that a short definition
-/// can name values that would take hours to compare; payloads AWS takes stay far below.
-const VALUES_MAX: usize = 4_000_000;
 
 /// The largest array `States.ArrayPartition` takes, in bytes of its text: AWS's limit.
 const PARTITION_BYTES_MAX: usize = 256 * 1024;
@@ -29,11 +27,13 @@ pub(super) fn partition(array: &Json, size: &Json) -> Result<Json, String> {
     }
 }
 
-pub(super) fn contains(array: &Json, wanted: &Json) -> Result<Json, String> {
-    let items = items(array)?;
-    refuse_large(array)?;
-    refuse_large(wanted)?;
-    Ok(Json::from(items.contains(wanted)))
+pub(super) fn contains(array: &Json, wanted: &Json, work: &Work) -> Result<Json, String> {
+    for item in items(array)? {
+        if work.equal(item, wanted).map_err(|_| too_much())? {
+            return Ok(Json::from(true));
+        }
+    }
+    Ok(Json::from(false))
 }
 
 /// The numbers from `first` to `last`, the latter included when a step lands on it.
@@ -68,9 +68,10 @@ pub(super) fn length(array: &Json) -> Result<Json, String> {
 }
 
 /// The items without those that equal an earlier one.
-pub(super) fn unique(array: &Json) -> Result<Json, String> {
+pub(super) fn unique(array: &Json, work: &Work) -> Result<Json, String> {
     let items = items(array)?;
-    refuse_large(array)?;
+    // The fingerprints look at everything once, and comparing those that are alike once more.
+    work.look_through(array).and_then(|()| work.look_through(array)).map_err(|_| too_much())?;
     let mut kept: Vec<Json> = Vec::new();
     let mut by_print: HashMap<u64, Vec<usize>> = HashMap::new();
     for item in items {
@@ -87,27 +88,6 @@ pub(super) fn unique(array: &Json) -> Result<Json, String> {
 
 fn items(array: &Json) -> Result<&[Json], String> {
     array.as_array().ok_or_else(|| format!("The argument must be an array, but was {}", array.type_name()))
-}
-
-fn refuse_large(value: &Json) -> Result<(), String> {
-    let mut left = VALUES_MAX;
-    if is_within(value, &mut left) {
-        Ok(())
-    } else {
-        Err(format!("The argument has more than {VALUES_MAX} values"))
-    }
-}
-
-fn is_within(value: &Json, left: &mut usize) -> bool {
-    if *left == 0 {
-        return false;
-    }
-    *left -= 1;
-    match value {
-        Json::Array(items) => items.iter().all(|item| is_within(item, left)),
-        Json::Object(members) => members.values().all(|member| is_within(member, left)),
-        _ => true,
-    }
 }
 
 /// Equal values have equal fingerprints, whatever the order of their members.

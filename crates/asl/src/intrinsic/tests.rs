@@ -17,7 +17,10 @@ fn evaluate(call: &str, input: &str) -> Result<Json, Failure> {
     let input = Json::parse(input).unwrap();
     let context =
         Json::parse(r#"{"Execution":{"Name":"run"},"StateMachine":{"Id":"arn:m","Name":"m"}}"#).unwrap();
-    call.evaluate(&Scope { input: &input, context: &context, variables: &() }, &mut Counter(0))
+    call.evaluate(
+        &Scope { input: &input, context: &context, variables: &(), work: &Work::default() },
+        &mut Counter(0),
+    )
 }
 
 #[test]
@@ -281,7 +284,7 @@ fn failures_name_the_call_and_the_fault() {
 #[test]
 fn limits_hold_where_aws_puts_them() {
     fn check(call: &str, input: &Json, reason: &str) {
-        let scope = Scope { input, context: &Json::Null, variables: &() };
+        let scope = Scope { input, context: &Json::Null, variables: &(), work: &Work::default() };
         let result = Call::parse(call).unwrap().evaluate(&scope, &mut Counter(0));
         match (result, reason) {
             (Ok(_), "") => {}
@@ -380,21 +383,38 @@ fn arguments_of_the_wrong_type_are_named() {
 
 #[test]
 fn hostile_arguments_are_refused_in_time() {
-    let mut input = Json::from("x");
-    for _ in 0..60 {
-        input = Json::array([input.clone(), input]);
-    }
-    let scope = Scope { input: &input, context: &Json::Null, variables: &() };
+    let tower = || {
+        let mut tower = Json::from("x");
+        for _ in 0..60 {
+            tower = Json::array([tower.clone(), tower]);
+        }
+        tower
+    };
+    // Two of them, so that nothing is equal only because it is the same.
+    let input = Json::array([tower(), Json::array([tower()])]);
     for call in [
         "States.JsonToString($)",
         "States.Format('{}', $)",
         "States.Hash($, 'MD5')",
         "States.ArrayUnique($)",
-        "States.ArrayContains($, 1)",
+        "States.ArrayContains($[1], $[0])",
     ] {
+        let scope = Scope { input: &input, context: &Json::Null, variables: &(), work: &Work::default() };
         let failure = Call::parse(call).unwrap().evaluate(&scope, &mut Counter(0)).expect_err(call);
         assert_eq!(failure.error(), "States.IntrinsicFailure");
     }
+}
+
+/// Twenty thousand calls in one field, each of them harmless, took gigabytes.
+#[test]
+fn the_calls_of_a_field_share_a_bound() {
+    let input = Json::from("x".repeat(250_000));
+    let calls = vec!["States.JsonToString($)"; 5_000].join(", ");
+    let scope = Scope { input: &input, context: &Json::Null, variables: &(), work: &Work::default() };
+    let call = Call::parse(&format!("States.Array({calls})")).unwrap();
+    let failure = call.evaluate(&scope, &mut Counter(0)).unwrap_err();
+    assert_eq!(failure.error(), "States.IntrinsicFailure");
+    assert!(failure.cause().ends_with("may look at 4000000 values, and these look at more"), "{failure}");
 }
 
 #[test]

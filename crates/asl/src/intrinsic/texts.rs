@@ -12,6 +12,9 @@ use crate::json::Json;
 /// The longest text that `States.Base64Encode`, `Base64Decode` and `Hash` take, in UTF-16 units: AWS's limit.
 const ENCODED_MAX: usize = 10_000;
 
+/// No text of that many UTF-16 units has more bytes.
+const HASHED_BYTES_MAX: usize = 3 * ENCODED_MAX;
+
 /// The longest text a call may make, in bytes: far above every payload limit, and a stop for templates that name a
 /// large input thousands of times.
 const TEXT_MAX: usize = 16 * 1024 * 1024;
@@ -87,7 +90,7 @@ fn is_base64(byte: u8) -> bool {
 pub(super) fn hash(data: &Json, algorithm: &Json) -> Result<Json, String> {
     let data = match data {
         Json::String(_) => short_text(data)?.to_owned(),
-        other => other.to_text_within(TEXT_MAX).map_err(|_| too_long())?,
+        other => other.to_text_within(HASHED_BYTES_MAX).map_err(|_| too_many_letters())?,
     };
     refuse_long(&data)?;
     let digest = match text(algorithm, "algorithm")? {
@@ -151,7 +154,11 @@ fn refuse_long(text: &str) -> Result<(), String> {
     if text.encode_utf16().count() <= ENCODED_MAX {
         return Ok(());
     }
-    Err(format!("The argument must not be longer than {ENCODED_MAX} characters"))
+    Err(too_many_letters())
+}
+
+fn too_many_letters() -> String {
+    format!("The argument must not be longer than {ENCODED_MAX} characters")
 }
 
 fn too_long() -> String {

@@ -178,12 +178,14 @@ fn fault(miss: PathMiss) -> Fault {
 
 impl Operator {
     fn holds(self, left: &Value, right: &Value, walk: &Walk) -> Result<bool, Fault> {
-        let ordered = |holds: fn(Ordering) -> bool| Ok(left.order(right).is_some_and(holds));
+        let ordered = |holds: fn(Ordering) -> bool| -> Result<bool, Fault> {
+            Ok(left.order(right, walk.work())?.is_some_and(holds))
+        };
         match self {
-            Operator::Equal => Ok(left.equals(right)),
-            Operator::NotEqual => Ok(!left.equals(right)),
-            Operator::SameTypeEqual => Ok(left.same_kind(right) && left.equals(right)),
-            Operator::SameTypeNotEqual => Ok(!(left.same_kind(right) && left.equals(right))),
+            Operator::Equal => left.equals(right, walk.work()),
+            Operator::NotEqual => Ok(!left.equals(right, walk.work())?),
+            Operator::SameTypeEqual => Ok(left.same_kind(right) && left.equals(right, walk.work())?),
+            Operator::SameTypeNotEqual => Ok(!(left.same_kind(right) && left.equals(right, walk.work())?)),
             Operator::Less => ordered(Ordering::is_lt),
             Operator::LessOrEqual => ordered(Ordering::is_le),
             Operator::Greater => ordered(Ordering::is_gt),
@@ -193,7 +195,7 @@ impl Operator {
             Operator::NotIn => Ok(!is_in(left, right, walk)?),
             Operator::Contains => match (left, right) {
                 (Value::Text(text), Value::Text(part)) => {
-                    walk.step(text.len() / SCAN_BYTES)?;
+                    walk.work().scan(text.len())?;
                     Ok(text.contains(&**part))
                 }
                 (Value::Found(_) | Value::Written(_), _) => is_in(right, left, walk),
@@ -204,7 +206,10 @@ impl Operator {
                 let Value::Number(wanted) = right else { return Ok(false) };
                 // An object has no size here; the library counts it as -1.
                 let size = match left {
-                    Value::Text(text) => Some(text.encode_utf16().count() as i64),
+                    Value::Text(text) => {
+                        walk.work().scan(text.len())?;
+                        Some(text.encode_utf16().count() as i64)
+                    }
                     _ => left.json().map(|json| json.as_array().map_or(-1, |items| items.len() as i64)),
                 };
                 Ok(size == Some(whole(wanted.number())))
@@ -226,24 +231,30 @@ impl Operator {
     fn relates(self, left: &Value, right: &Value, walk: &Walk) -> Result<bool, Fault> {
         let Some(right) = right.items()? else { return Ok(false) };
         let Some(left) = left.items()? else { return Ok(false) };
-        // Membership looks at every pair; its cost is that product.
-        walk.step(left.len().saturating_mul(right.len()))?;
-        let mut is_there = left.iter().map(|item| right.iter().any(|other| item.equals(other)));
-        Ok(match self {
-            Operator::SubsetOf => is_there.all(|found| found),
-            Operator::AnyOf => is_there.any(|found| found),
-            _ => !is_there.any(|found| found),
-        })
+        walk.step(left.len() + right.len())?;
+        let stops_at = self != Operator::SubsetOf;
+        for item in &left {
+            if is_among(item, &right, walk)? == stops_at {
+                return Ok(self == Operator::AnyOf);
+            }
+        }
+        Ok(self != Operator::AnyOf)
     }
 }
-
-/// How many bytes of text count as one step: a text is scanned faster than values are visited.
-const SCAN_BYTES: usize = 16;
 
 fn is_in(wanted: &Value, list: &Value, walk: &Walk) -> Result<bool, Fault> {
     let Some(items) = list.items()? else { return Ok(false) };
     walk.step(items.len())?;
-    Ok(items.iter().any(|item| wanted.equals(item)))
+    is_among(wanted, &items, walk)
+}
+
+fn is_among(wanted: &Value, items: &[Value], walk: &Walk) -> Result<bool, Fault> {
+    for item in items {
+        if wanted.equals(item, walk.work())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A pattern on exactly one side matches the whole of the other, or of any item of a list.

@@ -116,6 +116,7 @@ impl Call {
                 let own = items.unwrap_or_default().iter().filter_map(Json::as_str).map(String::from);
                 let mut text: String = own.collect();
                 arguments.iter().try_for_each(|argument| join(argument, &mut text))?;
+                walk.work().scan(text.len())?;
                 Ok(Json::from(text))
             }
             Function::Append => Ok(match items {

@@ -56,7 +56,7 @@ pub enum PathMiss {
         /// What it says.
         reason: String,
     },
-    /// The path visits more values than one evaluation may.
+    /// The paths of a field visit more values than one evaluation may.
     TooMuchWork,
 }
 
@@ -111,7 +111,7 @@ impl fmt::Display for PathMiss {
             PathMiss::Refused { reason } => out.write_str(reason),
             PathMiss::TooMuchWork => write!(
                 out,
-                "The path visits more than {} values; select less of the document",
+                "The paths of a field may visit {} values, and these visit more; select less of the document",
                 super::STEPS_MAX
             ),
         }

@@ -39,6 +39,11 @@ impl ReferencePath {
         if path.root != Root::Input {
             return Err(parse::refusal("a path to write to must start with '$.', '$[' or be '$'"));
         }
+        if outside_quotes(text).any(|letter| "@,:?".contains(letter)) {
+            return Err(parse::refusal(
+                "a path to write to must not contain '@', ',', ':' or '?' outside of quotes",
+            ));
+        }
         let steps: Option<Vec<Step>> = path.tokens.iter().map(step).collect();
         match steps {
             Some(steps) => Ok(ReferencePath { text: text.trim().into(), steps }),
@@ -102,6 +107,27 @@ impl fmt::Display for SetError {
 }
 
 impl std::error::Error for SetError {}
+
+/// The letters of a path that are not part of a quoted name.
+fn outside_quotes(text: &str) -> impl Iterator<Item = char> {
+    let mut quote = None;
+    let mut escaped = false;
+    text.chars().filter(move |&letter| match quote {
+        Some(mark) => {
+            if letter == mark && !escaped {
+                quote = None;
+            }
+            escaped = letter == '\\' && !escaped;
+            false
+        }
+        None => {
+            if matches!(letter, '\'' | '"') {
+                quote = Some(letter);
+            }
+            true
+        }
+    })
+}
 
 fn step(token: &Token) -> Option<Step> {
     match token {

@@ -4,7 +4,7 @@
 
 use std::cell::LazyCell;
 
-use super::{Path, Root};
+use super::{Path, Root, Work};
 use crate::json::{Json, Object};
 
 /// The values that paths start from.
@@ -16,6 +16,8 @@ pub struct Scope<'a> {
     pub context: &'a dyn Context,
     /// What `$name` names.
     pub variables: &'a dyn Variables,
+    /// What all evaluations in this scope may still do together.
+    pub work: &'a Work,
 }
 
 /// A holder of the context object: the object itself, or a `LazyCell` that builds it at the first use.

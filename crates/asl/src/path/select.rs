@@ -5,23 +5,23 @@
 //! where the library alone would complain; [`select`] does that, filters do not. Values are counted: `..` behind `..`
 //! multiplies, and a definition comes from strangers.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
-use super::PathMiss;
 use super::filter::Filter;
 use super::token::{self, Token};
+use super::{PathMiss, Work};
 use crate::json::{Json, Number, Object};
-
-/// How many values one evaluation may visit: thirty times the values of the largest payload AWS takes, and well under
-/// a second.
-pub const STEPS_MAX: usize = 4_000_000;
 
 /// How much of an unfit value a message shows, in bytes.
 const SHOWN_MAX: usize = 32 * 1024;
 
-pub(super) fn select(tokens: &[Token], definite: bool, document: &Json) -> Result<Json, PathMiss> {
-    let walk = Walk { document, steps: Cell::new(0) };
+pub(super) fn select(
+    tokens: &[Token],
+    definite: bool,
+    document: &Json,
+    work: &Work,
+) -> Result<Json, PathMiss> {
+    let walk = Walk { document, work };
     match walk.select(Route::lenient(tokens), definite, document) {
         Err(miss) if !definite && miss.is_absence() => Ok(Json::from(Vec::new())),
         selected => selected,
@@ -46,10 +46,10 @@ impl<'t> Route<'t> {
     }
 }
 
-/// One evaluation: the document that `$` names inside filters and functions, and the steps taken so far.
+/// One evaluation: the document that `$` names inside filters and functions, and what it may do.
 pub(super) struct Walk<'a> {
     document: &'a Json,
-    steps: Cell<usize>,
+    work: &'a Work,
 }
 
 impl<'a> Walk<'a> {
@@ -68,11 +68,14 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What it may do.
+    pub(super) fn work(&self) -> &'a Work {
+        self.work
+    }
+
     /// Counts `steps` towards the budget.
     pub(super) fn step(&self, steps: usize) -> Result<(), PathMiss> {
-        let total = self.steps.get().saturating_add(steps);
-        self.steps.set(total);
-        if total > STEPS_MAX { Err(PathMiss::TooMuchWork) } else { Ok(()) }
+        self.work.step(steps)
     }
 
     /// Appends to `found` what the tokens from `at` on name below `value`; `certain` while all before are definite.
@@ -99,10 +102,11 @@ impl<'a> Walk<'a> {
             (Token::Names { names, .. }, Json::Object(members)) => {
                 self.names(route, at, certain, names, members, found)
             }
-            (Token::Indices(indices), Json::Array(items)) => each(
-                &mut indices.iter().filter_map(|index| item(items, *index)),
-                certain && indices.len() == 1,
-            ),
+            (Token::Indices(indices), Json::Array(items)) => {
+                self.step(indices.len())?;
+                let mut named = indices.iter().filter_map(|index| item(items, *index));
+                each(&mut named, certain && indices.len() == 1)
+            }
             (Token::Slice { from, to }, Json::Array(items)) => {
                 each(&mut sliced(items.len(), *from, *to).filter_map(|index| item(items, index)), false)
             }
@@ -144,6 +148,7 @@ impl<'a> Walk<'a> {
         members: &Object,
         found: &mut Vec<Json>,
     ) -> Result<(), PathMiss> {
+        self.step(names.len())?;
         let is_last = at + 1 == route.tokens.len();
         let missing = || PathMiss::MissingProperty { path: token::print_walked(&route.tokens[..=at]) };
         if let ([_, _, ..], true) = (names, is_last) {

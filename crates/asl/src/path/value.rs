@@ -7,9 +7,9 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::PathMiss;
 use super::decimal::Decimal;
 use super::pattern::Pattern;
+use super::{PathMiss, Work};
 use crate::json::Json;
 
 /// One side of a comparison.
@@ -54,20 +54,25 @@ impl<'a> Value<'a> {
         }
     }
 
-    pub(super) fn equals(&self, right: &Value) -> bool {
-        match (self, right) {
+    pub(super) fn equals(&self, right: &Value, work: &Work) -> Result<bool, Fault> {
+        work.step(1)?;
+        Ok(match (self, right) {
             (Value::Null, Value::Null) => true,
             (Value::Bool(left), Value::Bool(right)) => left == right,
             (Value::Number(left), Value::Number(right)) => left.equals(right),
             (Value::Number(left), Value::Text(right)) => {
+                work.step(right.len())?;
                 Decimal::parse(right).is_some_and(|right| left.equals(&right))
             }
             (Value::Text(left), Value::Number(right)) => **left == right.text(),
-            (Value::Text(left), Value::Text(right)) => left == right,
-            (Value::Found(left), Value::Found(right)) => left == right,
-            (Value::Found(left), Value::Written(right)) => left == *right,
+            (Value::Text(left), Value::Text(right)) => {
+                work.scan(left.len().min(right.len()))?;
+                left == right
+            }
+            (Value::Found(left), Value::Found(right)) => work.equal(left, right)?,
+            (Value::Found(left), Value::Written(right)) => work.equal(left, right)?,
             _ => false,
-        }
+        })
     }
 
     pub(super) fn same_kind(&self, right: &Value) -> bool {
@@ -84,12 +89,15 @@ impl<'a> Value<'a> {
     }
 
     /// Numbers by value, texts by UTF-16 units; nothing else has an order.
-    pub(super) fn order(&self, right: &Value) -> Option<Ordering> {
-        match (self, right) {
+    pub(super) fn order(&self, right: &Value, work: &Work) -> Result<Option<Ordering>, Fault> {
+        Ok(match (self, right) {
             (Value::Number(left), Value::Number(right)) => Some(left.number().compare(right.number())),
-            (Value::Text(left), Value::Text(right)) => Some(left.encode_utf16().cmp(right.encode_utf16())),
+            (Value::Text(left), Value::Text(right)) => {
+                work.step(left.len().min(right.len()))?;
+                Some(left.encode_utf16().cmp(right.encode_utf16()))
+            }
             _ => None,
-        }
+        })
     }
 
     /// The list or object, if this is one.

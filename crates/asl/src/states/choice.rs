@@ -11,7 +11,7 @@ use crate::json::{Json, Number};
 use crate::jsonata::{self, Expression, Sees};
 use crate::machine::{Output, Payload, Selection, StateId};
 use crate::parse::Names;
-use crate::path::{Path, Scope};
+use crate::path::{Path, PathMiss, Scope};
 use crate::timestamp;
 
 /// Rules inside rules: deeper ones are refused rather than risking the stack.
@@ -375,17 +375,19 @@ impl Condition {
 impl Test {
     fn passes(&self, variable: &Path, scope: &Scope<'_>) -> Result<bool, String> {
         let found = variable.select(scope);
-        if let Test::Is(Kind::Present, want) = self {
+        if let Test::Is(Kind::Present, want) = self
+            && found != Err(PathMiss::TooMuchWork)
+        {
             return Ok(found.is_ok() == *want);
         }
-        let value = found.map_err(|_| invalid_value(variable))?;
+        let value = found.map_err(|miss| invalid_value(variable, &miss))?;
         match self {
             Test::Is(kind, want) => Ok(kind.is(&value) == *want),
             Test::Matches(pattern) => Ok(value.as_str().is_some_and(|text| glob_matches(pattern, text))),
             Test::Order(family, relation, operand) => {
                 let operand = match operand {
                     Operand::Literal(literal) => literal.clone(),
-                    Operand::Path(path) => path.select(scope).map_err(|_| invalid_value(path))?,
+                    Operand::Path(path) => path.select(scope).map_err(|miss| invalid_value(path, &miss))?,
                 };
                 Ok(family.compare(&value, &operand).is_some_and(|order| relation.accepts(order)))
             }
@@ -393,7 +395,10 @@ impl Test {
     }
 }
 
-fn invalid_value(path: &Path) -> String {
+fn invalid_value(path: &Path, miss: &PathMiss) -> String {
+    if *miss == PathMiss::TooMuchWork {
+        return miss.cause(path);
+    }
     format!("Invalid path '{path}': The choice state's condition path references an invalid value.")
 }
 

@@ -1,6 +1,7 @@
 //! Tests of payload templates: what they give, what they share, and how they fail.
 
 use super::*;
+use crate::path::Work;
 
 struct Ones;
 
@@ -15,7 +16,10 @@ fn evaluate(template: &str, input: &str) -> Result<Json, TemplateFailure> {
     let input = Json::parse(input).unwrap();
     let context = Json::object([("Execution", Json::object([("Id", "arn")]))]);
     let variables = Object::from_iter([("v".into(), Json::array([1]))]);
-    template.evaluate(&Scope { input: &input, context: &context, variables: &variables }, &mut Ones)
+    template.evaluate(
+        &Scope { input: &input, context: &context, variables: &variables, work: &Work::default() },
+        &mut Ones,
+    )
 }
 
 #[test]
@@ -108,6 +112,18 @@ fn invalid_templates_are_refused_with_every_fault() {
     );
 }
 
+/// Two thousand paths in one template, each of them harmless, took gigabytes. What does too much is not called absent.
+#[test]
+fn the_paths_of_a_template_share_a_bound() {
+    let members: Vec<String> = (0..2_000).map(|n| format!(r#""k{n}.$": "$[*]""#)).collect();
+    let input = Json::array(std::iter::repeat_n(Json::from(1), 100_000)).to_text();
+    let failure = evaluate(&format!("{{{}}}", members.join(",")), &input).unwrap_err();
+    assert_eq!(failure.error(), "States.Runtime");
+    let cause = "Invalid path '$[*]' : The paths of a field may visit 4000000 values, and these visit more; \
+                 select less of the document";
+    assert_eq!(failure.cause(), cause);
+}
+
 #[test]
 fn literals_are_shared_and_expressions_listed() {
     let source =
@@ -118,7 +134,7 @@ fn literals_are_shared_and_expressions_listed() {
     assert_eq!(texts, ["$v.x", "$.y", "$w"]);
 
     let constant = Template::parse(&source["deep"], "/").unwrap();
-    let scope = Scope { input: &Json::Null, context: &Json::Null, variables: &() };
+    let scope = Scope { input: &Json::Null, context: &Json::Null, variables: &(), work: &Work::default() };
     let value = constant.evaluate(&scope, &mut Ones).unwrap();
     let list = |json: &Json| json["list"].as_array().map(<[Json]>::as_ptr);
     assert_eq!(list(&value), list(&source["deep"]), "the literal is the definition's own node");

@@ -29,7 +29,7 @@ fn message<'a>(
         Some(Message::Fixed(text)) => return Ok(Some(text.clone())),
         Some(Message::Path(path)) => {
             let found = step.evaluate(site, &data, Extra::default(), |scope, _| {
-                path.select(scope).map_err(|_| missing(field, path, scope))
+                path.select(scope).map_err(|miss| missing(field, path, scope, &miss))
             });
             found.map_err(|text| step.runtime(site, text))?
         }

@@ -2,7 +2,7 @@
 
 use asl::json::{Json, Number};
 use asl::jsonata::Expected;
-use asl::path::Path;
+use asl::path::{Path, PathMiss};
 use asl::states::wait::{Until, Wait};
 use asl::timestamp;
 
@@ -56,6 +56,9 @@ pub(crate) fn resume<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Wait) -> 
 
 fn seconds<'a>(step: &mut Step<'a>, site: &Site<'a>, path: &Path, data: &Data) -> Result<u64, Raised> {
     let found = step.evaluate(site, data, Extra::default(), |scope, _| path.select(scope));
+    if found == Err(PathMiss::TooMuchWork) {
+        return Err(step.runtime(site, PathMiss::TooMuchWork.cause(path)));
+    }
     let Ok(value) = found else {
         let text = format!("The SecondsPath parameter does not reference an input value: {path}");
         return Err(step.runtime(site, text));
@@ -75,6 +78,9 @@ fn seconds<'a>(step: &mut Step<'a>, site: &Site<'a>, path: &Path, data: &Data) -
 
 fn moment<'a>(step: &mut Step<'a>, site: &Site<'a>, path: &Path, data: &Data) -> Result<i64, Raised> {
     let found = step.evaluate(site, data, Extra::default(), |scope, _| path.select(scope));
+    if found == Err(PathMiss::TooMuchWork) {
+        return Err(step.runtime(site, PathMiss::TooMuchWork.cause(path)));
+    }
     let Ok(value) = found else {
         let text = format!("The TimestampPath parameter does not reference an input value: {path}");
         return Err(step.runtime(site, text));
