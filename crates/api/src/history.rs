@@ -75,6 +75,13 @@ impl<'a> Events<'a> {
             K::ExecutionTimedOut(failure) => {
                 with("ExecutionTimedOut", "executionTimedOutEventDetails", failed(failure))
             }
+            K::ExecutionRedriven { count, from, onto } => {
+                let details = none()
+                    .and("redriveCount", Part::Number(u64::from(*count)))
+                    .and_text("fromState", from.as_ref())
+                    .and_text("revisionId", onto.as_ref());
+                with("ExecutionRedriven", "executionRedrivenEventDetails", details)
+            }
             K::StateEntered { state, name, input } => {
                 let details = none().and("name", Part::Text(name)).join(self.input(*input));
                 with(&format!("{state:?}StateEntered"), "stateEnteredEventDetails", details)
@@ -377,6 +384,15 @@ mod tests {
             json!({"type": "ChoiceStateExited", "stateExitedEventDetails":
                 {"name": "C", "output": "{\"a\": 1}", "outputDetails": data,
                  "assignedVariables": {"x": "{\"a\": 1}"}, "assignedVariablesDetails": data}}),
+        );
+        check(
+            HistoryKind::ExecutionRedriven { count: 2, from: None, onto: None },
+            json!({"type": "ExecutionRedriven", "executionRedrivenEventDetails": {"redriveCount": 2}}),
+        );
+        check(
+            HistoryKind::ExecutionRedriven { count: 1, from: Some("S".into()), onto: Some("r".into()) },
+            json!({"type": "ExecutionRedriven", "executionRedrivenEventDetails":
+                {"redriveCount": 1, "fromState": "S", "revisionId": "r"}}),
         );
         check(HistoryKind::StateAborted(StateType::Wait), json!({"type": "WaitStateAborted"}));
         for (location, details) in [

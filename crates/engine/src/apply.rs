@@ -9,6 +9,7 @@ use crate::execution::{Execution, Phase, Position, Stage, Status, TaskId, TimerI
 use crate::failure::{Failure, Raised, TIMEOUT};
 use crate::history::HistoryEvent;
 use crate::moment::Moment;
+use crate::redrive::check as check_redrive;
 use crate::states;
 use crate::step::Step;
 
@@ -22,6 +23,8 @@ pub struct Transition {
     /// What to do once the rest is durable.
     pub effects: Vec<Effect>,
 }
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The limits of AWS, or those of the extended mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,10 @@ pub struct Limits {
     /// Bytes of payloads that one step may name before the next one goes on: a step is one write, and is held in memory
     /// until it is durable.
     pub step_bytes_max: usize,
+    /// Milliseconds since its end within which an execution may be redriven (14 days on AWS); `None` for ever.
+    pub redrive_ms_max: Option<i64>,
+    /// Milliseconds since its start within which an execution may be redriven (a year on AWS); `None` for ever.
+    pub execution_ms_max: Option<i64>,
 }
 
 impl Limits {
@@ -48,6 +55,8 @@ impl Limits {
         history_events_max: 25_000,
         step_transitions_max: 512,
         step_bytes_max: 4 * 1024 * 1024,
+        redrive_ms_max: Some(14 * DAY_MS),
+        execution_ms_max: Some(365 * DAY_MS),
     };
 }
 
@@ -62,10 +71,11 @@ pub fn apply(
     at: Moment<'_>,
     limits: Limits,
 ) -> Result<Transition, Rejected> {
-    if execution.status != Status::Running {
-        return Err(Rejected::Ended);
+    match &event {
+        Event::Redrive(redrive) => check_redrive(execution, redrive, at.now_ms, limits)?,
+        _ if execution.status != Status::Running => return Err(Rejected::Ended),
+        event => check(execution, event)?,
     }
-    check(execution, &event)?;
     let fired = if let Event::Timer(id) = event { Some(id) } else { None };
     let mut step = Step::begin(machine, execution, at, limits);
     match event {
@@ -80,6 +90,7 @@ pub fn apply(
             states::task::failed(&mut step, task, Raised::of_task(Failure { error, cause }));
         }
         Event::Heartbeat(task) => states::task::heartbeat(&mut step, task),
+        Event::Redrive(redrive) => step.redrive(*redrive),
         Event::Stop { error, cause } => step.abort(Failure { error, cause }),
     }
     step.run();
@@ -98,7 +109,7 @@ fn check(execution: &Execution, event: &Event) -> Result<(), Rejected> {
     let want = |fits: bool| if fits { Ok(()) } else { Err(Rejected::TaskElsewhere) };
     match event {
         Event::Start(_) if execution.facts.is_some() => Err(Rejected::Started),
-        Event::Start(_) | Event::Stop { .. } => Ok(()),
+        Event::Start(_) | Event::Stop { .. } | Event::Redrive(_) => Ok(()),
         Event::Timer(id) if execution.has_timer(*id) => Ok(()),
         Event::Timer(_) => Err(Rejected::TimerCleared),
         Event::TaskTaken { task, .. } => want(stage(task)?.is_queued()),

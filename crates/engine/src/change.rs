@@ -7,9 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::execution::{Counters, Execution, Facts, Frame, FrameId, Phase, Position, Status, Timer};
+use crate::execution::{
+    Activation, ContainerRef, Counters, Execution, Facts, Frame, FrameId, Phase, Position, StateRef, Status,
+    Timer,
+};
 use crate::failure::Failure;
 use crate::payload::{Payload, PayloadId};
+use crate::redrive::Redriven;
 
 /// One change of an execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +58,12 @@ pub enum Change {
         /// Why it did not succeed.
         failure: Option<Failure>,
     },
+    /// The execution was taken up again after its end.
+    Redriven(Box<Redriven>),
+    /// A redrive goes on with the children of this frame: those that returned are not asked again.
+    TakenUp(FrameId),
+    /// A redrive goes on with another definition, in which the frame's place has other numbers.
+    Placed(FrameId, ContainerRef, StateRef),
 }
 
 impl Execution {
@@ -90,10 +100,34 @@ impl Execution {
                 self.stopped_ms = Some(at_ms);
                 self.output = output;
                 self.failure = failure;
-                self.frames.clear();
-                self.variables.clear();
+                if status == Status::Succeeded {
+                    self.frames.clear();
+                    self.variables.clear();
+                } else {
+                    self.frames.values_mut().for_each(Frame::halt);
+                }
                 self.deadline = None;
                 self.continuation = None;
+            }
+            Change::Redriven(redriven) => {
+                self.status = Status::Running;
+                self.stopped_ms = None;
+                self.failure = None;
+                self.frames.values_mut().for_each(|frame| frame.last_event = redriven.event);
+                self.redrives.add(*redriven);
+            }
+            Change::TakenUp(frame) => {
+                if let Some(activation) = self.activation_mut(frame) {
+                    activation.halted = false;
+                }
+            }
+            Change::Placed(frame, container, state) => {
+                let Some(frame) = self.frames.get_mut(&frame) else { return };
+                frame.container = container;
+                match &mut frame.position {
+                    Position::Entering { state: there, .. } => *there = state,
+                    Position::In(activation) => activation.state = state,
+                }
             }
         }
     }
@@ -125,8 +159,12 @@ impl Execution {
     }
 
     pub(crate) fn phase_mut(&mut self, frame: FrameId) -> Option<&mut Phase> {
+        self.activation_mut(frame).map(|activation| &mut activation.phase)
+    }
+
+    fn activation_mut(&mut self, frame: FrameId) -> Option<&mut Activation> {
         match &mut self.frames.get_mut(&frame)?.position {
-            Position::In(activation) => Some(&mut activation.phase),
+            Position::In(activation) => Some(activation),
             Position::Entering { .. } => None,
         }
     }

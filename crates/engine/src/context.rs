@@ -48,14 +48,19 @@ impl Surroundings<'_> {
     fn execution_object(&self, facts: &Facts) -> Json {
         let input =
             self.execution.heap.get(facts.input).map_or(Json::Null, |payload| payload.value().clone());
-        Json::object([
+        let redrives = &self.execution.redrives;
+        let mut members = vec![
             ("Id", Json::from(facts.arn.as_str())),
             ("Input", input),
             ("StartTime", Json::from(timestamp::format(facts.started_ms).as_str())),
             ("Name", Json::from(facts.name.as_str())),
             ("RoleArn", Json::from(facts.role_arn.as_str())),
-            ("RedriveCount", Json::from(0_i64)),
-        ])
+            ("RedriveCount", Json::from(i64::from(redrives.count()))),
+        ];
+        // Only after a redrive (asl-facts 14).
+        members
+            .extend(redrives.last_ms().map(|ms| ("RedriveTime", Json::from(timestamp::format(ms).as_str()))));
+        Json::object(members)
     }
 
     fn state_object(&self) -> Json {

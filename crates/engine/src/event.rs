@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::execution::{TaskId, TimerId};
+use crate::redrive::{NotRedrivable, Redrive};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub enum Event {
     },
     /// A worker is still at it.
     Heartbeat(TaskId),
+    /// RedriveExecution: it goes on where it ended without success.
+    Redrive(Box<Redrive>),
     /// StopExecution.
     Stop {
         /// The error's name.
@@ -90,4 +93,8 @@ pub enum Rejected {
     TimerCleared,
     /// It has started already.
     Started,
+    /// It cannot be taken up again.
+    NotRedrivable(NotRedrivable),
+    /// The same request has redriven it before, at this moment in milliseconds since the epoch.
+    RedrivenBefore(i64),
 }

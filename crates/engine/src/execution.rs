@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::payload::{Heap, Payload, PayloadId};
+use crate::redrive::Redrives;
 
 /// One execution, whole. [`apply`](crate::apply) moves it on; [`redo`](Execution::redo) rebuilds it.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct Execution {
     pub output: Option<PayloadId>,
     /// Why it failed or was aborted.
     pub failure: Option<Failure>,
+    /// How often it was taken up again after an end.
+    pub redrives: Redrives,
+    /// Where it is; after an end without success, where a redrive goes on.
     pub(crate) frames: BTreeMap<FrameId, Frame>,
     pub(crate) variables: BTreeMap<(FrameId, Arc<str>), PayloadId>,
     pub(crate) counters: Counters,
@@ -216,6 +220,8 @@ pub(crate) struct Activation {
     /// Retries so far by retrier: each keeps its own count for one visit.
     pub(crate) retries: Vec<(u16, u32)>,
     pub(crate) phase: Phase,
+    /// Nothing happens here any more, unless a redrive takes the visit up again.
+    pub(crate) halted: bool,
 }
 
 impl Activation {
@@ -226,6 +232,28 @@ impl Activation {
     /// All retries of this visit.
     pub(crate) fn retry_count(&self) -> u32 {
         self.retries.iter().map(|(_, count)| count).sum()
+    }
+}
+
+impl Frame {
+    /// Keeps of a visit what a redrive needs: the input, and what branches and iterations have returned. Its retriers begin
+    /// anew, and what it does next will follow the redrive.
+    pub(crate) fn halt(&mut self) {
+        self.last_event = 0;
+        let Position::In(activation) = &mut self.position else { return };
+        activation.halted = true;
+        activation.retries.clear();
+        if !matches!(activation.phase, Phase::Branches { .. } | Phase::Iterations(_)) {
+            activation.phase = Phase::Active;
+        }
+    }
+
+    /// Whether it goes on by itself as soon as a step has room for it.
+    pub(crate) fn is_ready(&self) -> bool {
+        match &self.position {
+            Position::Entering { .. } => true,
+            Position::In(activation) => activation.halted,
+        }
     }
 }
 

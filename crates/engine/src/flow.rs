@@ -29,12 +29,12 @@ pub(crate) enum Outcome {
 type Exit = (PayloadId, Vec<(Arc<str>, PayloadId)>);
 
 impl<'a> Step<'a> {
-    /// Enters the state at whose door a frame stands.
+    /// Enters the state at whose door a frame stands, or takes up the one in which it was halted.
     pub(crate) fn advance(&mut self, frame: FrameId) {
-        let Some(Position::Entering { state, input }) =
-            self.execution.frames.get(&frame).map(|frame| frame.position.clone())
-        else {
-            return;
+        let (state, input) = match self.execution.frames.get(&frame).map(|frame| &frame.position) {
+            Some(Position::Entering { state, input }) => (*state, *input),
+            Some(Position::In(activation)) if activation.halted => return self.take_up(frame),
+            _ => return,
         };
         let id = StateId(state);
         let body = &self.machine.state(id).body;
@@ -52,6 +52,7 @@ impl<'a> Step<'a> {
                 input,
                 retries: Vec::new(),
                 phase: Phase::Active,
+                halted: false,
             });
         }
         self.attempt(frame);
@@ -145,7 +146,9 @@ impl<'a> Step<'a> {
         let bytes = |id: &PayloadId| self.execution.heap.get(*id).map_or(0, |payload| payload.text.len());
         let new: usize = assigned.iter().map(|(name, value)| name.len() + bytes(value)).sum();
         let names: HashSet<&Arc<str>> = assigned.iter().map(|(name, _)| name).collect();
-        let replaced = |frame: &FrameId, name: &Arc<str>| *frame == site.frame && names.contains(name);
+        let replaced = |frame: &FrameId, name: &Arc<str>| {
+            *frame == site.frame && names.contains(name) || self.is_halted(*frame)
+        };
         let kept = self.execution.variables.iter().filter(|((frame, name), _)| !replaced(frame, name));
         let kept: usize = kept.map(|((_, name), value)| name.len() + bytes(value)).sum();
         if new > self.limits.payload_bytes_max || kept + new > self.limits.variables_bytes_max {
@@ -205,8 +208,8 @@ impl<'a> Step<'a> {
             return;
         }
         match &site.state.body {
-            Body::Parallel(_) => _ = self.record(site.frame, HistoryKind::ParallelStateFailed),
-            Body::Map(_) => _ = self.record(site.frame, HistoryKind::MapStateFailed),
+            Body::Parallel(_) => self.record_failed(site, HistoryKind::ParallelStateFailed),
+            Body::Map(_) => self.record_failed(site, HistoryKind::MapStateFailed),
             _ => {}
         }
         let Some(catcher) = catchers.iter().find(|catcher| raised.matches(&catcher.errors)) else {
@@ -214,7 +217,10 @@ impl<'a> Step<'a> {
         };
         // What fails on the way through a catcher is not for this state: it would catch its own failure for ever.
         match self.caught(site, catcher, &raised) {
-            Ok(exit) => self.leave(site, exit, Next::Next(catcher.next)),
+            Ok(exit) => {
+                self.close_halted();
+                self.leave(site, exit, Next::Next(catcher.next));
+            }
             Err(raised) if raised.fatal => self.fail_execution(self.last_event(site.frame), raised.failure),
             Err(mut raised) => {
                 self.record_evaluation(site, &mut raised);
@@ -238,7 +244,15 @@ impl<'a> Step<'a> {
             state: site.state.name.clone(),
         };
         let id = self.record_after(previous, kind);
-        if let Some(frame) = self.frame_mut(site.frame) {
+        if let Some(frame) = self.unsettled_mut(site.frame) {
+            frame.last_event = id;
+        }
+    }
+
+    /// Tells the history that the children of a state failed it.
+    fn record_failed(&mut self, site: &Site<'a>, kind: HistoryKind) {
+        let id = self.record_after(self.last_event(site.frame), kind);
+        if let Some(frame) = self.unsettled_mut(site.frame) {
             frame.last_event = id;
         }
     }
@@ -266,7 +280,9 @@ impl<'a> Step<'a> {
                 None => activation.retries.push((index as u16, 1)),
             }
             activation.phase = Phase::BackingOff(timer);
+            activation.halted = false;
         }
+        self.close_halted();
         true
     }
 
@@ -293,21 +309,20 @@ impl<'a> Step<'a> {
             let name = self.site(seat.parent).map(|parent| parent.state.name.clone()).unwrap_or_default();
             self.record_after(last, HistoryKind::MapIterationFailed { name, index: seat.index });
         }
-        self.close_frame(site.frame);
-        if let Some(parent) = self.frame_mut(seat.parent) {
+        self.halt_frame(site.frame);
+        if let Some(parent) = self.unsettled_mut(seat.parent) {
             parent.last_event = last;
         }
-        self.set_phase(seat.parent, Phase::Active);
         if let Some(parent) = self.site(seat.parent) {
             self.fail(&parent, raised);
         }
     }
 
-    /// The children of every frame that has any.
+    /// The children of every frame that has any, without those that were stopped already.
     fn children(&self) -> HashMap<FrameId, Vec<FrameId>> {
         let mut children: HashMap<FrameId, Vec<FrameId>> = HashMap::new();
         for (id, frame) in &self.execution.frames {
-            if let Some(seat) = frame.seat {
+            if let Some(seat) = frame.seat.filter(|_| !self.is_halted(*id)) {
                 children.entry(seat.parent).or_default().push(*id);
             }
         }
@@ -322,7 +337,8 @@ impl<'a> Step<'a> {
                 self.withdraw(&site);
                 self.record_aborted(&site, cause);
             }
-            let seat = self.close_frame(child).and_then(|frame| frame.seat);
+            self.halt_frame(child);
+            let seat = self.execution.frames.get(&child).and_then(|frame| frame.seat);
             if let Some(seat) = seat.filter(|seat| seat.iteration) {
                 let name = self.site(parent).map(|parent| parent.state.name.clone()).unwrap_or_default();
                 self.record_after(cause, HistoryKind::MapIterationAborted { name, index: seat.index });

@@ -47,28 +47,71 @@ pub enum StateType {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "names and fields are those of the Step Functions API, told in asl-facts 7")]
 pub enum HistoryKind {
-    ExecutionStarted { input: PayloadId, role_arn: Arc<str> },
-    ExecutionSucceeded { output: PayloadId },
+    ExecutionStarted {
+        input: PayloadId,
+        role_arn: Arc<str>,
+    },
+    ExecutionSucceeded {
+        output: PayloadId,
+    },
     ExecutionFailed(Failure),
     ExecutionAborted(Failure),
     ExecutionTimedOut(Failure),
-    StateEntered { state: StateType, name: Arc<str>, input: PayloadId },
-    StateExited { state: StateType, name: Arc<str>, output: PayloadId, assigned: Vec<(Arc<str>, PayloadId)> },
+    /// `from` and `onto` are ours: the state at which a redrive was told to begin, and that it went on with another
+    /// definition.
+    ExecutionRedriven {
+        count: u32,
+        from: Option<Arc<str>>,
+        onto: Option<Arc<str>>,
+    },
+    StateEntered {
+        state: StateType,
+        name: Arc<str>,
+        input: PayloadId,
+    },
+    StateExited {
+        state: StateType,
+        name: Arc<str>,
+        output: PayloadId,
+        assigned: Vec<(Arc<str>, PayloadId)>,
+    },
     StateAborted(StateType),
-    EvaluationFailed { failure: Failure, location: Option<Arc<str>>, state: Arc<str> },
+    EvaluationFailed {
+        failure: Failure,
+        location: Option<Arc<str>>,
+        state: Arc<str>,
+    },
     ParallelStateStarted,
     ParallelStateSucceeded,
     ParallelStateFailed,
-    MapStateStarted { length: u32 },
+    MapStateStarted {
+        length: u32,
+    },
     MapStateSucceeded,
     MapStateFailed,
-    MapIterationStarted { name: Arc<str>, index: u32 },
-    MapIterationSucceeded { name: Arc<str>, index: u32 },
-    MapIterationFailed { name: Arc<str>, index: u32 },
-    MapIterationAborted { name: Arc<str>, index: u32 },
+    MapIterationStarted {
+        name: Arc<str>,
+        index: u32,
+    },
+    MapIterationSucceeded {
+        name: Arc<str>,
+        index: u32,
+    },
+    MapIterationFailed {
+        name: Arc<str>,
+        index: u32,
+    },
+    MapIterationAborted {
+        name: Arc<str>,
+        index: u32,
+    },
     LambdaFunction(TaskEvent),
     Activity(TaskEvent),
-    Task { service: Arc<str>, resource: Arc<str>, event: TaskEvent },
+    Task {
+        service: Arc<str>,
+        resource: Arc<str>,
+        event: TaskEvent,
+    },
 }
 
 /// What happened to a task; the same for a function, an activity and a service, under other names.

@@ -14,13 +14,14 @@ use crate::change::Change;
 use crate::effect::Effect;
 use crate::event::Start;
 use crate::execution::{
-    Activation, Execution, Facts, Frame, FrameId, Phase, Position, Seat, Timer, TimerId, container_ref,
-    frame_timers,
+    Activation, Execution, Facts, Frame, FrameId, Phase, Position, Seat, Status, Timer, TimerId,
+    container_ref, frame_timers,
 };
 use crate::failure::{Failure, RUNTIME, Raised};
 use crate::history::{HistoryEvent, HistoryKind};
 use crate::moment::{Dice, Moment};
 use crate::payload::{Payload, PayloadId};
+use crate::redrive::Redriven;
 
 /// A step that is being decided.
 pub(crate) struct Step<'a> {
@@ -41,12 +42,16 @@ pub(crate) struct Step<'a> {
     /// The history has no room but for the event that says so.
     pub(crate) full: bool,
     payloads: Vec<Change>,
+    /// A redrive: it touches every frame, so it comes before what became of them.
+    redriven: Option<Change>,
     /// Changes of something else than whole frames.
     others: Vec<Change>,
     /// Changes inside a frame; void when the whole frame is written.
     inner: Vec<(FrameId, Change)>,
     moved: BTreeSet<FrameId>,
     gone: BTreeSet<FrameId>,
+    /// Frames below a state that has failed, until it is known whether that state goes on.
+    halted: BTreeSet<FrameId>,
     /// Frames from this number on did not exist before the step.
     frames_before: u32,
     history: Vec<HistoryEvent>,
@@ -96,10 +101,12 @@ impl<'a> Step<'a> {
             named_bytes: 0,
             full: false,
             payloads: Vec::new(),
+            redriven: None,
             others: Vec::new(),
             inner: Vec::new(),
             moved: BTreeSet::new(),
             gone: BTreeSet::new(),
+            halted: BTreeSet::new(),
             history: Vec::new(),
             effects: Vec::new(),
         }
@@ -123,22 +130,27 @@ impl<'a> Step<'a> {
         self.execution.facts = Some(facts.clone());
         self.others.push(Change::Started(facts));
         self.record_after(0, HistoryKind::ExecutionStarted { input, role_arn });
-        if let Some(seconds) = self.machine.timeout_seconds {
-            let number = self.number();
-            let timer = Timer { id: TimerId::of_execution(number), due_ms: self.after_seconds(seconds) };
-            self.execution.deadline = Some(timer);
-            self.others.push(Change::Deadline(Some(timer)));
-            self.effect(Effect::SetTimer(timer));
-        }
+        self.set_deadline();
         self.open_frame(None, ContainerId::ROOT, 0, input);
     }
 
-    /// Goes on where a bounded step stopped: frames that can go on, the one that waited longest first.
+    /// The machine's TimeoutSeconds begin.
+    pub(crate) fn set_deadline(&mut self) {
+        let Some(seconds) = self.machine.timeout_seconds else { return };
+        let number = self.number();
+        let timer = Timer { id: TimerId::of_execution(number), due_ms: self.after_seconds(seconds) };
+        self.execution.deadline = Some(timer);
+        self.others.push(Change::Deadline(Some(timer)));
+        self.effect(Effect::SetTimer(timer));
+    }
+
+    /// Goes on where a bounded step stopped: frames that can go on, the one that waited longest first. After a redrive
+    /// they have waited equally long, and a parent comes before its children: it has the lower number.
     pub(crate) fn resume(&mut self) {
         self.execution.continuation = None;
         self.others.push(Change::Continuation(None));
         let mut ready: Vec<(u64, FrameId)> = (self.execution.frames.iter())
-            .filter(|(_, frame)| matches!(frame.position, Position::Entering { .. }))
+            .filter(|(_, frame)| frame.is_ready())
             .map(|(id, frame)| (frame.last_event, *id))
             .collect();
         ready.sort_unstable();
@@ -187,8 +199,10 @@ impl<'a> Step<'a> {
         let mut changes = vec![Change::Step(self.execution.step)];
         changes.append(&mut self.payloads);
         changes.push(Change::Counters(self.execution.counters));
-        let ended = self.ended();
-        if !ended {
+        changes.extend(self.redriven.take());
+        // What succeeded needs its frames no more. Of the others a redrive may need them.
+        let over = self.execution.status == Status::Succeeded;
+        if !over {
             let whole = |frame: &FrameId| self.moved.contains(frame) || self.gone.contains(frame);
             changes
                 .extend(self.inner.into_iter().filter(|(frame, _)| !whole(frame)).map(|(_, change)| change));
@@ -202,7 +216,7 @@ impl<'a> Step<'a> {
         }
         let gone = &self.gone;
         let lives = |change: &Change| match change {
-            Change::Assigned(frame, ..) => !ended && !gone.contains(frame),
+            Change::Assigned(frame, ..) => !over && !gone.contains(frame),
             _ => true,
         };
         changes.extend(self.others.into_iter().filter(lives));
@@ -289,15 +303,40 @@ impl<'a> Step<'a> {
         self.queue.push_back(id);
     }
 
-    /// Removes a frame and clears its timers.
-    pub(crate) fn close_frame(&mut self, id: FrameId) -> Option<Frame> {
-        let frame = self.execution.frames.get(&id)?.clone();
-        for timer in frame_timers(&frame) {
-            self.effect(Effect::ClearTimer(timer));
-        }
+    /// Removes a frame that has returned, or that nobody needs any more. It has no timers.
+    pub(crate) fn close_frame(&mut self, id: FrameId) {
         self.execution.redo(Change::FrameGone(id));
         self.gone.insert(id);
-        Some(frame)
+    }
+
+    /// Stops a frame, and keeps it until its parent has said what follows. If that is the end of the execution, a redrive
+    /// finds it; the end halts every frame, so this one is no change of its own.
+    pub(crate) fn halt_frame(&mut self, id: FrameId) {
+        let Some(frame) = self.execution.frames.get_mut(&id) else { return };
+        let timers = frame_timers(frame);
+        frame.halt();
+        self.halted.insert(id);
+        for timer in timers {
+            self.effect(Effect::ClearTimer(timer));
+        }
+    }
+
+    /// Whether a frame was stopped within this step.
+    pub(crate) fn is_halted(&self, id: FrameId) -> bool {
+        self.halted.contains(&id)
+    }
+
+    /// The state that failed is retried or caught: what it stopped is not needed any more.
+    pub(crate) fn close_halted(&mut self) {
+        for id in std::mem::take(&mut self.halted) {
+            self.close_frame(id);
+        }
+    }
+
+    /// A frame that is about to move or to be halted: what is put here is no change by itself. So the failure of a Map does
+    /// not write down all that its iterations returned.
+    pub(crate) fn unsettled_mut(&mut self, id: FrameId) -> Option<&mut Frame> {
+        self.execution.frames.get_mut(&id)
     }
 
     pub(crate) fn frame_mut(&mut self, id: FrameId) -> Option<&mut Frame> {
@@ -327,6 +366,7 @@ impl<'a> Step<'a> {
     pub(crate) fn set_phase(&mut self, id: FrameId, phase: Phase) {
         if let Some(activation) = self.activation_mut(id) {
             activation.phase = phase;
+            activation.halted = false;
         }
     }
 
@@ -340,6 +380,13 @@ impl<'a> Step<'a> {
     pub(crate) fn change(&mut self, change: Change) {
         self.execution.redo(change.clone());
         self.others.push(change);
+    }
+
+    /// The execution runs again.
+    pub(crate) fn reopen(&mut self, redriven: Redriven) {
+        let change = Change::Redriven(Box::new(redriven));
+        self.execution.redo(change.clone());
+        self.redriven = Some(change);
     }
 
     pub(crate) fn site(&self, frame: FrameId) -> Option<Site<'a>> {
@@ -398,10 +445,10 @@ impl<'a> Step<'a> {
     /// The children of a state are done: `last` is the event that both this one and the exit follow (recorded).
     pub(crate) fn join(&mut self, site: &Site<'_>, last: u64, kind: HistoryKind) {
         self.record_after(last, kind);
-        if let Some(frame) = self.frame_mut(site.frame) {
+        // What they returned stays until the state is left: a redrive does not ask them again.
+        if let Some(frame) = self.unsettled_mut(site.frame) {
             frame.last_event = last;
         }
-        self.set_phase(site.frame, Phase::Active);
     }
 
     /// Tells the history something that nothing of the frame follows: a leaf.

@@ -51,7 +51,7 @@ impl Compiled {
         let brought = match event {
             Event::Start(start) => start.input.len(),
             Event::TaskSucceeded { output, .. } => output.len(),
-            Event::Timer(_) | Event::TaskFailed { .. } => 0,
+            Event::Timer(_) | Event::TaskFailed { .. } | Event::Redrive(_) => 0,
             // These move no frame into another state.
             Event::TaskTaken { .. }
             | Event::TaskDelivered(_)

@@ -57,7 +57,9 @@ impl Service {
                 | Rejected::Ended
                 | Rejected::TaskElsewhere
                 | Rejected::TimerCleared
-                | Rejected::Started,
+                | Rejected::Started
+                | Rejected::NotRedrivable(_)
+                | Rejected::RedrivenBefore(_),
             )) => Err(Refusal::TaskTimedOut),
             Err(Failed::Absent | Failed::NameTaken) => Err(Refusal::TaskDoesNotExist),
             Err(failed) => Err(failed.into_refusal()),

@@ -30,6 +30,7 @@ pub fn run(data: &[u8]) {
     for machine_type in [MachineType::Express, MachineType::Standard] {
         match machine(text, machine_type) {
             Ok(machine) => {
+                let machine = Arc::new(machine);
                 references(&machine);
                 check_ids(&machine);
                 if machine_type == MachineType::Standard
@@ -68,24 +69,25 @@ fn check_ids(machine: &Machine) {
     }
 }
 
-fn play(machine: &Machine, dice: &mut Dice) -> Result<(), String> {
+fn play(machine: &Arc<Machine>, dice: &mut Dice) -> Result<(), String> {
     let limits = Limits {
         payload_bytes_max: *dice.pick(&[300, 262_144]),
         variables_bytes_max: *dice.pick(&[300, 10_485_760]),
         history_events_max: *dice.pick(&[5, 40, 200]),
         step_transitions_max: *dice.pick(&[1, 2, 64]),
         step_bytes_max: *dice.pick(&[1, 500, 4_194_304]),
+        ..Limits::STRICT
     };
     let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };
-    let mut run = Run::new(machine, limits, dice.next(), &surroundings);
+    let mut run = Run::new(machine.clone(), limits, dice.next(), &surroundings);
     let input = value(dice).to_text().into();
     run.apply(start(input))?.map_err(|rejected| format!("the start was rejected: {rejected:?}"))?;
     for _ in 0..EVENTS_MAX {
-        if run.ended() {
+        if run.ended() && dice.chance(50) {
             break;
         }
         run.now_ms += dice.below(3000) as i64;
-        let event = event(&mut run, dice);
+        let event = if run.ended() { Event::Redrive(Box::default()) } else { event(&mut run, dice) };
         _ = run.apply(event)?;
     }
     run.finish()

@@ -56,7 +56,8 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Re
     step.set_phase(site.frame, Phase::Iterations(run));
     if length == 0 {
         let last = step.last_event(site.frame);
-        return complete(step, site, state, Vec::new(), last);
+        step.join(site, last, HistoryKind::MapStateSucceeded);
+        return finish(step, site, state, Vec::new());
     }
     let last = step.last_event(site.frame);
     start_iterations(step, site, state, last)?;
@@ -117,24 +118,38 @@ pub(crate) fn iteration_done<'a>(
     let succeeded = step.record_after(last, HistoryKind::MapIterationSucceeded { name, index });
     step.inside(site.frame, Change::Result { frame: site.frame, index, output });
     start_iterations(step, site, state, last)?;
-    let Some(Phase::Iterations(run)) = step.activation(site.frame).map(|activation| &activation.phase) else {
-        return Ok(Outcome::Parked);
-    };
-    if run.running > 0 || (run.next as usize) < run.results.len() {
-        return Ok(Outcome::Parked);
-    }
-    let results = run.results.iter().copied().flatten().collect();
-    complete(step, site, state, results, succeeded)
+    let Some(results) = returned(step, site) else { return Ok(Outcome::Parked) };
+    step.join(site, succeeded, HistoryKind::MapStateSucceeded);
+    finish(step, site, state, results)
 }
 
-fn complete<'a>(
+/// A redrive goes on with the iterations that were cut off, and starts those that never were. When all have returned, it
+/// was the way out that failed.
+pub(crate) fn take_up<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Result<Outcome, Raised> {
+    let last = step.last_event(site.frame);
+    start_iterations(step, site, state, last)?;
+    match returned(step, site) {
+        Some(results) => finish(step, site, state, results),
+        None => Ok(Outcome::Parked),
+    }
+}
+
+/// What the iterations returned, once all have.
+fn returned(step: &Step<'_>, site: &Site<'_>) -> Option<Vec<PayloadId>> {
+    match &step.activation(site.frame)?.phase {
+        Phase::Iterations(run) if run.running == 0 && run.next as usize >= run.results.len() => {
+            Some(run.results.iter().copied().flatten().collect())
+        }
+        _ => None,
+    }
+}
+
+fn finish<'a>(
     step: &mut Step<'a>,
     site: &Site<'a>,
     state: &Map,
     results: Vec<PayloadId>,
-    last: u64,
 ) -> Result<Outcome, Raised> {
-    step.join(site, last, HistoryKind::MapStateSucceeded);
     let texts: Vec<_> = results.into_iter().map(|id| step.text(id)).collect();
     let result = step.array_of(texts);
     step.finish_work(site, &state.work, result)

@@ -37,14 +37,33 @@ pub(crate) fn branch_done<'a>(
     last: u64,
 ) -> Result<Outcome, Raised> {
     step.inside(site.frame, Change::Result { frame: site.frame, index, output });
-    let Some(Phase::Branches { results }) = step.activation(site.frame).map(|activation| &activation.phase)
-    else {
-        return Ok(Outcome::Parked);
-    };
-    let Some(results) = results.iter().copied().collect::<Option<Vec<PayloadId>>>() else {
-        return Ok(Outcome::Parked);
-    };
+    let Some(results) = returned(step, site) else { return Ok(Outcome::Parked) };
     step.join(site, last, HistoryKind::ParallelStateSucceeded);
+    finish(step, site, state, results)
+}
+
+/// A redrive goes on with the branches that have not returned. When all have, it was the way out that failed.
+pub(crate) fn take_up<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Parallel) -> Result<Outcome, Raised> {
+    match returned(step, site) {
+        Some(results) => finish(step, site, state, results),
+        None => Ok(Outcome::Parked),
+    }
+}
+
+/// What the branches returned, once all have.
+fn returned(step: &Step<'_>, site: &Site<'_>) -> Option<Vec<PayloadId>> {
+    match &step.activation(site.frame)?.phase {
+        Phase::Branches { results } => results.iter().copied().collect(),
+        _ => None,
+    }
+}
+
+fn finish<'a>(
+    step: &mut Step<'a>,
+    site: &Site<'a>,
+    state: &Parallel,
+    results: Vec<PayloadId>,
+) -> Result<Outcome, Raised> {
     let texts: Vec<_> = results.into_iter().map(|id| step.text(id)).collect();
     let result = step.array_of(texts);
     step.finish_work(site, &state.work, result)

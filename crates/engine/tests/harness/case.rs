@@ -12,6 +12,8 @@
 //! {"event": "task_failed", "state": "Work", "error": "E", "cause": "C"}
 //! {"event": "task_delivered"|"task_returned"|"heartbeat", "state": "Work"}
 //! {"event": "stop", "error": "E", "cause": "C"}
+//! {"event": "redrive", "token": "t"}
+//! {"event": "redrive", "from": "Work", "input": {}, "onto": {"StartAt": "Work", "States": {}}}
 //! {"event": "start"}
 //! ```
 
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use asl::json::{Json, Object};
 use asl::machine::Machine;
 use asl::{MachineType, parse};
-use engine::{Event, Limits, TaskId, TimerId};
+use engine::{Event, Limits, Redrive, Restart, TaskId, TimerId, Unfit};
 
 use super::run::{Run, Surroundings, ZERO_MS, start};
 use super::show::{effect_line, failure_words, history_line, numbered, shown, task_name, timer_name};
@@ -32,7 +34,7 @@ const FIELDS: [&str; 9] =
 /// A case, read from its file.
 pub(crate) struct Case {
     whole: Object,
-    machine: Machine,
+    machine: Arc<Machine>,
     input: Arc<str>,
     limits: Limits,
     seed: u64,
@@ -47,11 +49,7 @@ impl Case {
         let whole = json.as_object().ok_or("a case is an object")?.clone();
         known(&whole, &FIELDS)?;
         let definition = whole.get("machine").ok_or("a case has a 'machine'")?;
-        let machine =
-            parse(&definition.to_text(), MachineType::Standard, &jsonata()).map_err(|diagnostics| {
-                let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-                lines.join("\n")
-            })?;
+        let machine = self::definition(&definition.to_text())?;
         let input = match (json.get("input"), json["input_text"].as_str()) {
             (Some(input), None) => input.to_text().into(),
             (None, Some(text)) => text.into(),
@@ -61,7 +59,7 @@ impl Case {
         let deleted = json["deleted_activities"].as_array().unwrap_or_default();
         let deleted_activities = deleted.iter().filter_map(|arn| arn.as_str().map(str::to_owned)).collect();
         Ok(Case {
-            machine,
+            machine: Arc::new(machine),
             input,
             limits: limits(&json["limits"])?,
             seed: json["seed"].as_i64().unwrap_or_default() as u64,
@@ -81,7 +79,7 @@ impl Case {
 
     /// Plays the script; gives what `expect` would say.
     pub(crate) fn play(&self) -> Result<Json, String> {
-        let mut run = Run::new(&self.machine, self.limits, self.seed, &self.surroundings);
+        let mut run = Run::new(self.machine.clone(), self.limits, self.seed, &self.surroundings);
         let mut trace = Vec::new();
         event(&mut run, start(self.input.clone()), "start", &mut trace)?;
         for entry in &self.script {
@@ -114,6 +112,7 @@ impl Case {
             "task_taken" => &["worker"],
             "task_succeeded" | "task_submitted" => &["output", "output_text"],
             "task_failed" | "stop" => &["error", "cause"],
+            "redrive" => &["token", "from", "input", "onto"],
             _ => &[],
         };
         known(fields, &[common, &["event", "at_ms", "times", "task", "state", "nth"]].concat())?;
@@ -125,6 +124,13 @@ impl Case {
                 let words = failure_words(&failure);
                 (Event::Stop { error: failure.error, cause: failure.cause }, words)
             }
+            "redrive" => match Self::redrive(run, entry)? {
+                Ok((redrive, words)) => (Event::Redrive(Box::new(redrive)), words),
+                Err(unfit) => {
+                    trace.push(format!("> {} redrive unfit: {}", run.now_ms - ZERO_MS, unfit.0));
+                    return Ok(());
+                }
+            },
             "timer" => {
                 let timer = match entry["timer"].as_str() {
                     Some(name) => TimerId(numbered(name).ok_or("a timer is 'frame.number'")?),
@@ -134,7 +140,7 @@ impl Case {
                 (Event::Timer(timer), format!(" {}", timer_name(timer)))
             }
             _ => {
-                let task = self.task(run, entry)?;
+                let task = Self::task(run, entry)?;
                 let name = task_name(task);
                 match kind {
                     "task_taken" => {
@@ -169,15 +175,31 @@ impl Case {
         event(run, made, &format!("{kind}{words}"), trace)
     }
 
+    /// A redrive, and the machine that it goes on with.
+    fn redrive(run: &mut Run<'_>, entry: &Json) -> Result<Result<(Redrive, String), Unfit>, String> {
+        let text = |name: &str| entry[name].as_str().map(Arc::<str>::from);
+        let token = text("token");
+        let mut words = token.as_ref().map(|token| format!(" token={token}")).unwrap_or_default();
+        let onto = entry.get("onto").map(|onto| definition(&onto.to_text())).transpose()?.map(Arc::new);
+        let input = entry.get("input").map(|input| Arc::<str>::from(input.to_text()));
+        if onto.is_none() && entry.get("from").is_none() {
+            return Ok(Ok((Redrive { token, graft: None }, words)));
+        }
+        let restart = text("from").map(|state| Restart { state, input });
+        words.extend(restart.iter().map(|restart| format!(" from={}", restart.state)));
+        let graft = run.graft(onto, restart);
+        Ok(graft.map(|graft| (Redrive { token, graft: Some(graft) }, words)))
+    }
+
     /// The task that an entry means: by its name, or an open one of a state, or the only one that is open.
-    fn task(&self, run: &Run<'_>, entry: &Json) -> Result<TaskId, String> {
+    fn task(run: &Run<'_>, entry: &Json) -> Result<TaskId, String> {
         if let Some(name) = entry["task"].as_str() {
             return numbered(name).map(TaskId).ok_or("a task is 'frame.number'".into());
         }
         let open = run.tasks.iter().filter_map(|task| run.live.task(*task));
         let tasks: Vec<TaskId> = match entry["state"].as_str() {
             Some(name) => {
-                let state = self.machine.find(name).ok_or_else(|| format!("no state is called '{name}'"))?;
+                let state = run.machine.find(name).ok_or_else(|| format!("no state is called '{name}'"))?;
                 open.filter(|task| task.state == state).map(|task| task.id).collect()
             }
             None => open.map(|task| task.id).collect(),
@@ -186,6 +208,14 @@ impl Case {
             usize::try_from(entry["nth"].as_i64().unwrap_or_default()).map_err(|error| error.to_string())?;
         tasks.get(nth).copied().ok_or_else(|| format!("only {} tasks are open there", tasks.len()))
     }
+}
+
+/// A definition, ready to run.
+fn definition(text: &str) -> Result<Machine, String> {
+    parse(text, MachineType::Standard, &jsonata()).map_err(|diagnostics| {
+        let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    })
 }
 
 /// One event, with its lines.
@@ -242,6 +272,7 @@ fn limits(json: &Json) -> Result<Limits, String> {
         history_events_max: or("history_events_max", strict.history_events_max),
         step_transitions_max: or("step_transitions_max", strict.step_transitions_max.into()) as u32,
         step_bytes_max: or("step_bytes_max", strict.step_bytes_max as u64) as usize,
+        ..strict
     })
 }
 

@@ -6,8 +6,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use asl::json::Json;
+use asl::machine::Machine;
 use asl::{MachineType, parse};
-use engine::{Event, Limits, TaskId, TimerId};
+use engine::{Event, Limits, Redrive, Restart, TaskId, TimerId};
 
 use super::dice::Dice;
 use super::machines::{DELETED_ACTIVITY, machine, value};
@@ -25,15 +27,21 @@ fn random_runs_keep_every_promise() {
         Err(_) => SEEDS,
     };
     let mut ended = 0;
+    let mut redrives = 0;
     for seed in seeds.clone() {
         match std::panic::catch_unwind(|| play(seed)) {
-            Ok(Ok(over)) => ended += u64::from(over),
+            Ok(Ok((over, redriven))) => {
+                ended += u64::from(over);
+                redrives += redriven;
+            }
             Ok(Err(problem)) => panic!("seed {seed}: {problem}\n{}", machine(&mut Dice::new(seed))),
             Err(_) => panic!("seed {seed} panicked\n{}", machine(&mut Dice::new(seed))),
         }
     }
     // The scripts must get somewhere, or the promises are kept for want of trying.
-    assert!(ended * 4 > seeds.end - seeds.start || seeds.end - seeds.start < 100, "only {ended} runs ended");
+    let few = seeds.end - seeds.start < 100;
+    assert!(ended * 4 > seeds.end - seeds.start || few, "only {ended} runs ended");
+    assert!(redrives * 4 > seeds.end - seeds.start || few, "only {redrives} redrives");
 }
 
 fn range(text: &str) -> Range<u64> {
@@ -44,43 +52,51 @@ fn range(text: &str) -> Range<u64> {
     }
 }
 
-/// One run; tells whether the execution ended by itself.
-fn play(seed: u64) -> Result<bool, String> {
+/// One run; tells whether the execution ended by itself, and how often it was redriven.
+fn play(seed: u64) -> Result<(bool, u64), String> {
     let mut dice = Dice::new(seed);
-    let definition = machine(&mut dice).to_text();
-    let machine =
-        parse(&definition, MachineType::Standard, &jsonata()).map_err(|problems| format!("{problems:?}"))?;
+    let definition = machine(&mut dice);
+    let parsed = |definition: &Json| {
+        let text = definition.to_text();
+        let machine = parse(&text, MachineType::Standard, &jsonata());
+        machine.map(Arc::new).map_err(|problems| format!("{problems:?}"))
+    };
+    let machine = parsed(&definition)?;
+    let corrected = parsed(&with_another_state(&definition))?;
     let limits = Limits {
         payload_bytes_max: *dice.pick(&[300, 262_144, 262_144]),
         variables_bytes_max: *dice.pick(&[300, 10_485_760, 10_485_760]),
         history_events_max: *dice.pick(&[5, 40, 400, 400]),
         step_transitions_max: *dice.pick(&[1, 2, 512, 512]),
         step_bytes_max: *dice.pick(&[1, 500, 4_194_304, 4_194_304]),
+        ..Limits::STRICT
     };
     let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };
-    let mut run = Run::new(&machine, limits, seed, &surroundings);
+    let mut run = Run::new(machine, limits, seed, &surroundings);
     let input = value(&mut dice).to_text().into();
     run.apply(start(input))?.map_err(|rejected| format!("the start was rejected: {rejected:?}"))?;
     for _ in 0..EVENTS_MAX {
-        if run.ended() && dice.chance(70) {
-            break;
-        }
         run.now_ms += dice.below(3000) as i64;
-        let event = event(&mut run, &mut dice);
+        let event = match run.ended() {
+            true if dice.chance(40) => break,
+            true if dice.chance(80) => redrive(&mut run, &corrected, &mut dice),
+            _ => event(&mut run, &corrected, &mut dice),
+        };
         _ = run.apply(event)?;
     }
-    let ended = run.ended();
+    let done = (run.ended(), run.redrives);
     run.finish()?;
-    Ok(ended)
+    Ok(done)
 }
 
 /// Mostly what makes an execution go on.
-fn event(run: &mut Run<'_>, dice: &mut Dice) -> Event {
+fn event(run: &mut Run<'_>, corrected: &Arc<Machine>, dice: &mut Dice) -> Event {
     let due = run.next_timer();
     match dice.below(20) {
         0 => Event::Timer(any_timer(run, dice)),
         1 if dice.chance(20) => Event::Stop { error: text(dice), cause: text(dice) },
         1 if dice.chance(20) => start("{}".into()),
+        1 if dice.chance(10) => redrive(run, corrected, dice),
         2 => Event::Heartbeat(task(run, dice)),
         3 if dice.chance(50) => Event::TaskDelivered(task(run, dice)),
         3 => Event::TaskReturned(task(run, dice)),
@@ -96,6 +112,31 @@ fn event(run: &mut Run<'_>, dice: &mut Dice) -> Event {
         },
         _ => Event::TaskSucceeded { task: task(run, dice), output: value(dice).to_text().into() },
     }
+}
+
+/// The same machine, but every state has another number.
+fn with_another_state(definition: &Json) -> Json {
+    let states = definition["States"].as_object().into_iter().flatten();
+    let other = Json::object([("Type", Json::from("Pass")), ("Next", definition["StartAt"].clone())]);
+    let states = std::iter::once(("Other".into(), other))
+        .chain(states.map(|(name, state)| (name.clone(), state.clone())));
+    let members = definition.as_object().into_iter().flatten();
+    let others = members.filter(|(name, _)| !["StartAt", "States"].contains(&&***name));
+    let others = others.map(|(name, value)| (name.clone(), value.clone()));
+    let own = [("StartAt".into(), Json::from("Other")), ("States".into(), Json::object(states))];
+    Json::object(own.into_iter().chain(others))
+}
+
+/// Mostly as it ended; now and then from some state, or onto the other definition.
+fn redrive(run: &mut Run<'_>, corrected: &Arc<Machine>, dice: &mut Dice) -> Event {
+    let token = text(dice);
+    let restart = dice.chance(30).then(|| Restart {
+        state: format!("S{}", dice.below(6)).into(),
+        input: dice.chance(70).then(|| value(dice).to_text().into()),
+    });
+    let onto = dice.chance(50).then(|| corrected.clone());
+    let graft = dice.chance(40).then(|| run.graft(onto, restart).ok()).flatten();
+    Event::Redrive(Box::new(Redrive { token, graft }))
 }
 
 /// A timer that was set once, or never.

@@ -4,15 +4,15 @@
 //!   same as the one that never left memory;
 //! - history ids have no gaps, and every event follows an earlier one;
 //! - what the effects left standing is what the execution says is standing: timers, offers, calls; nothing at the end;
-//! - an event that is rejected changes nothing, and after the end every event is.
+//! - an event that is rejected changes nothing; after the end every event is but a redrive, and before it that is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use asl::machine::Machine;
 use engine::{
-    Effect, Event, Execution, HistoryEvent, Limits, Moment, PayloadId, Rejected, Start, Status, TaskId,
-    TimerId, Transition, World, apply,
+    Effect, Event, Execution, Graft, HistoryEvent, Limits, Moment, PayloadId, Rejected, Restart, Start,
+    Status, TaskId, TimerId, Transition, Unfit, World, apply,
 };
 
 use super::mirror::Mirror;
@@ -39,10 +39,13 @@ impl World for Surroundings {
 
 /// One execution under test.
 pub(crate) struct Run<'a> {
-    machine: &'a Machine,
+    pub(crate) machine: Arc<Machine>,
     limits: Limits,
     seed: u64,
     surroundings: &'a Surroundings,
+    /// The machine of the redrive that comes next.
+    onto: Option<Arc<Machine>>,
+    pub(crate) redrives: u64,
     pub(crate) live: Execution,
     mirror: Mirror,
     pub(crate) now_ms: i64,
@@ -73,7 +76,7 @@ pub(crate) fn start(input: Arc<str>) -> Event {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(
-        machine: &'a Machine,
+        machine: Arc<Machine>,
         limits: Limits,
         seed: u64,
         surroundings: &'a Surroundings,
@@ -83,6 +86,8 @@ impl<'a> Run<'a> {
             limits,
             seed,
             surroundings,
+            onto: None,
+            redrives: 0,
             live: Execution::new(),
             mirror: Mirror::new(),
             now_ms: ZERO_MS,
@@ -93,6 +98,19 @@ impl<'a> Run<'a> {
             calling: BTreeSet::new(),
             events: 0,
         }
+    }
+
+    /// What a redrive changes. The machine that it goes on with is this run's once the next event, the redrive, is taken.
+    pub(crate) fn graft(
+        &mut self,
+        onto: Option<Arc<Machine>>,
+        restart: Option<Restart>,
+    ) -> Result<Graft, Unfit> {
+        let name = onto.as_ref().map(|_| "another".into());
+        let machine = onto.unwrap_or_else(|| self.machine.clone());
+        let graft = self.live.graft(&self.machine, &machine, name, restart)?;
+        self.onto = Some(machine);
+        Ok(graft)
     }
 
     pub(crate) fn ended(&self) -> bool {
@@ -122,13 +140,21 @@ impl<'a> Run<'a> {
         let at = Moment { now_ms: self.now_ms, seed, world: self.surroundings };
         let mut twin = self.mirror.reloaded()?;
         let fired = if let Event::Timer(id) = event { Some(id) } else { None };
-        let decided = apply(self.machine, &mut self.live, event.clone(), at, self.limits);
-        if decided != apply(self.machine, &mut twin, event, at, self.limits) {
+        let redriven = matches!(event, Event::Redrive(_));
+        let machine = self.onto.take().unwrap_or_else(|| self.machine.clone());
+        let decided = apply(&machine, &mut self.live, event.clone(), at, self.limits);
+        if decided != apply(&machine, &mut twin, event, at, self.limits) {
             return Err(format!("loaded from its checkpoint, step {} decides otherwise", self.live.step));
         }
         match &decided {
-            Ok(_) if was_over => return Err("an event was taken after the end".into()),
-            Ok(transition) => self.observe(transition, fired)?,
+            Ok(_) if was_over != redriven => {
+                return Err("an event was taken at the wrong side of the end".into());
+            }
+            Ok(transition) => {
+                self.machine = machine;
+                self.redrives += u64::from(redriven);
+                self.observe(transition, fired)?;
+            }
             Err(_) if self.live.checkpoint() != before => {
                 return Err("a rejected event changed something".into());
             }

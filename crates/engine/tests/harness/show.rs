@@ -90,6 +90,11 @@ pub(crate) fn history_line(event: &HistoryEvent, text: &dyn Fn(PayloadId) -> Arc
         HistoryKind::ExecutionFailed(failure) => format!("ExecutionFailed{}", failure_words(failure)),
         HistoryKind::ExecutionAborted(failure) => format!("ExecutionAborted{}", failure_words(failure)),
         HistoryKind::ExecutionTimedOut(failure) => format!("ExecutionTimedOut{}", failure_words(failure)),
+        HistoryKind::ExecutionRedriven { count, from, onto } => {
+            let from = from.as_ref().map(|from| format!(" from={from}")).unwrap_or_default();
+            let onto = onto.as_ref().map(|onto| format!(" onto={onto}")).unwrap_or_default();
+            format!("ExecutionRedriven count={count}{from}{onto}")
+        }
         HistoryKind::StateEntered { state, name, input } => {
             format!("{state:?}StateEntered name={name} input={}", json(input))
         }
