@@ -107,6 +107,8 @@ impl From<Refusal> for WireError {
             R::ExecutionAlreadyExists(arn) => {
                 ("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"))
             }
+            // AWS's text is not known; its reason is (asl-facts 4).
+            R::ExecutionNotRedrivable(why) => ("ExecutionNotRedrivable", why),
             R::ActivityDoesNotExist(arn) => ("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")),
             R::ActivityAlreadyExists(arn) => ("ActivityAlreadyExists", format!("Activity Already Exists: '{arn}'")),
             R::ActivityWorkerLimitExceeded => (

@@ -6,6 +6,7 @@
 //! |--|--|
 //! | path `/_loveless/health` (no bucket can be named so) | this file |
 //! | `X-Amz-Target: AWSStepFunctions.…` | [`crate::operations`] |
+//! | `X-Amz-Target: Loveless.…` | operations of our own, likewise |
 //! | `X-Amz-Target: AWSEvents.…` | the events handler |
 //! | a path under `/2015-03-31/` | the Lambda handler |
 //! | at `/`, an `Action` in a form or in the query | [`crate::query`] |
@@ -25,10 +26,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
 use crate::errors::WireError;
-use crate::operations::{Call, perform};
+use crate::operations::{Call, perform, perform_own};
 use crate::query::{self, Caller, Form};
 use crate::receipt::Pile;
-use crate::reply::{self, Body, json_error, whole, xml_escaped};
+use crate::reply::{self, Body, Reply, json_error, whole, xml_escaped};
 use crate::security::{Payload, SignatureError, verify};
 use crate::server::{Handler, Parties, StreamHandler};
 
@@ -37,6 +38,8 @@ const HEALTH: &str = "/_loveless/health";
 /// Lambda's REST calls.
 const LAMBDA: &str = "/2015-03-31/";
 const STEP_FUNCTIONS: &str = "AWSStepFunctions.";
+/// What Step Functions does not have.
+const OWN: &str = "Loveless.";
 const EVENTS: &str = "AWSEvents.";
 const TARGET: &str = "x-amz-target";
 const JSON_1_0: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
@@ -59,6 +62,8 @@ enum Route {
     Health,
     StepFunctions {
         operation: String,
+        /// Whether it is one of our own.
+        own: bool,
     },
     Events(Handler),
     Lambda(Handler),
@@ -133,7 +138,10 @@ async fn route(around: &Around<'_>, request: Request<Incoming>, request_id: &str
         Err(error) => return signature_error(&dialect, &error, request_id),
     };
     match route {
-        Route::StepFunctions { operation } => step_functions(around, &head, &operation, &body, dialect).await,
+        Route::StepFunctions { operation, own } => {
+            let performed = performed(around, &head, &operation, own, &body).await;
+            step_functions(around, &operation, performed, &dialect)
+        }
         Route::Events(handler) | Route::Lambda(handler) => {
             handler(Request::from_parts(head, body)).await.map(whole)
         }
@@ -184,7 +192,10 @@ impl Route {
 
     fn of_target(target: &str, parties: &Parties) -> Route {
         if let Some(operation) = target.strip_prefix(STEP_FUNCTIONS) {
-            return Route::StepFunctions { operation: operation.to_owned() };
+            return Route::StepFunctions { operation: operation.to_owned(), own: false };
+        }
+        if let Some(operation) = target.strip_prefix(OWN) {
+            return Route::StepFunctions { operation: operation.to_owned(), own: true };
         }
         match &parties.events {
             Some(handler) if target.starts_with(EVENTS) => Route::Events(handler.clone()),
@@ -236,17 +247,26 @@ impl Dialect {
     }
 }
 
-async fn step_functions(
+async fn performed(
     around: &Around<'_>,
     head: &Parts,
     operation: &str,
+    own: bool,
     body: &[u8],
-    dialect: Dialect,
-) -> Response<Body> {
+) -> Result<Reply, WireError> {
     let trace_header =
         head.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let call = Call { service: &around.parties.service, stopping: around.stopping, trace_header };
-    match perform(&call, operation, body).await {
+    if own { perform_own(&call, operation, body).await } else { perform(&call, operation, body).await }
+}
+
+fn step_functions(
+    around: &Around<'_>,
+    operation: &str,
+    performed: Result<Reply, WireError>,
+    dialect: &Dialect,
+) -> Response<Body> {
+    match performed {
         Ok(reply) => reply.into_response(dialect.content_type(), around.pile),
         Err(error) => {
             if error.status.is_server_error() {

@@ -257,7 +257,8 @@ async fn requests_that_cannot_be_carried_out() {
         ("SendTaskSuccess", json!({"taskToken": "x", "output": "{}"}), "InvalidToken", "Invalid Token: 'Invalid token'"),
         ("SendTaskHeartbeat", json!({"taskToken": "x"}), "InvalidToken", ""),
         ("DescribeActivity", json!({"activityArn": "x"}), "InvalidArn", ""),
-        ("RedriveExecution", json!({"executionArn": absent}), "UnknownOperationException", "Loveless does not support the operation RedriveExecution yet"),
+        ("RedriveExecution", json!({"executionArn": absent}), "ExecutionDoesNotExist", "Execution Does Not Exist: '"),
+        ("RedriveExecution", json!({"executionArn": absent, "clientToken": "a b"}), "ValidationException", "1 validation error detected: Value 'a b' at 'clientToken' failed to satisfy constraint: Member must satisfy regular expression pattern: [!-~]+"),
         ("Nonsense", json!({}), "UnknownOperationException", "Step Functions has no operation 'Nonsense'"),
     ];
     for (operation, ask, code, message) in cases {

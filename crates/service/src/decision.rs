@@ -10,21 +10,25 @@
 //! failed with an error of the language: what is stored is whole, and a release without the fault goes on from there.
 //! Who does not want to wait for that stops it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use engine::{Effect, Event, Moment, Rejected, TaskId, World};
+use engine::{Effect, Event, Moment, TaskId, World};
 use store::{ExecutionId, StepWrite, Timer};
 
 use crate::clock::now_ms;
 use crate::live::Live;
 use crate::owner::Failed;
 use crate::pool::caught;
+use crate::redrive::Amendment;
 use crate::service::Shared;
 
 /// An event and the execution that it is about.
 pub(crate) struct Case {
     pub(crate) id: ExecutionId,
     pub(crate) event: Event,
+    /// For a redrive of the extended mode: what is to be otherwise.
+    pub(crate) amendment: Option<Arc<Amendment>>,
     /// The timer row that the event consumes.
     pub(crate) timer: Option<Timer>,
     pub(crate) live: Box<Live>,
@@ -41,7 +45,9 @@ pub(crate) enum Decided {
 impl Case {
     /// Whether the decision belongs on the compute pool.
     pub(crate) fn may_take_long(&self) -> bool {
-        self.live.definition.may_take_long(self.live.bytes_within_reach(), &self.event)
+        // What a redrive onto another definition does, this one's shape does not tell.
+        self.amendment.is_some()
+            || self.live.definition.may_take_long(self.live.bytes_within_reach(), &self.event)
     }
 
     /// Decides on this thread, and takes note of how long that took.
@@ -55,12 +61,11 @@ impl Case {
 
     /// Decides.
     pub(crate) fn decide(self, shared: &Shared) -> Decided {
-        let Case { id, event, timer, mut live } = self;
-        let message = match caught(|| decide(shared, id, event, timer, &mut live)) {
+        let Case { id, event, amendment, timer, mut live } = self;
+        let decided = caught(|| decide(shared, id, event, amendment.as_deref(), timer, &mut live));
+        let message = match decided {
             Ok(Ok((write, effects))) => return Decided::Step { live, write, effects },
-            Ok(Err(rejected)) => {
-                return Decided::Nothing { live: Some(live), failed: Failed::Rejected(rejected) };
-            }
+            Ok(Err(failed)) => return Decided::Nothing { live: Some(live), failed },
             Err(message) => message,
         };
         let arn = live.execution.facts.as_ref().map(|facts| facts.arn.as_str()).unwrap_or_default();
@@ -73,16 +78,27 @@ impl Case {
 fn decide(
     shared: &Shared,
     id: ExecutionId,
-    event: Event,
+    mut event: Event,
+    amendment: Option<&Amendment>,
     timer: Option<Timer>,
     live: &mut Live,
-) -> Result<(Box<StepWrite>, Vec<Effect>), Rejected> {
+) -> Result<(Box<StepWrite>, Vec<Effect>), Failed> {
     let expect = live.expect();
+    let now_ms = now_ms();
+    let definition = match (amendment, &mut event) {
+        (Some(amendment), Event::Redrive(redrive)) => {
+            amendment.fit(live, redrive, now_ms, shared.limits())?;
+            amendment.onto.clone().unwrap_or_else(|| live.definition.clone())
+        }
+        _ => live.definition.clone(),
+    };
     let world = Surroundings { shared, execution: id };
-    let seed = getrandom::u64().unwrap_or_else(|_| now_ms() as u64);
-    let at = Moment { now_ms: now_ms(), seed, world: &world };
-    let machine = &live.definition.machine;
-    let transition = engine::apply(machine, &mut live.execution, event, at, shared.limits())?;
+    let seed = getrandom::u64().unwrap_or(now_ms as u64);
+    let at = Moment { now_ms, seed, world: &world };
+    let machine = &definition.machine;
+    let transition =
+        engine::apply(machine, &mut live.execution, event, at, shared.limits()).map_err(Failed::Rejected)?;
+    live.definition = definition;
     let write = live.step(id, expect, &transition, timer);
     Ok((Box::new(write), transition.effects))
 }

@@ -40,6 +40,12 @@ pub struct ExecutionRecord {
     pub input: PayloadId,
     /// Its output.
     pub output: Option<PayloadId>,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was last redriven, in milliseconds since the epoch.
+    pub redriven_ms: Option<i64>,
+    /// The events of its history when this was written: at its end, all of them.
+    pub events: u64,
 }
 
 impl ExecutionRecord {
@@ -65,15 +71,18 @@ impl ExecutionRecord {
             trace_header: facts.trace_header.clone(),
             input: facts.input,
             output: execution.output,
+            redrive_count: execution.redrives.count(),
+            redriven_ms: execution.redrives.last_ms(),
+            events: execution.next_event() - 1,
         }
     }
 
-    /// Its list row: running executions by start, closed ones by end (asl-facts 6).
+    /// Its list row: running executions by start or redrive, closed ones by end (asl-facts 6).
     pub(crate) fn listing(&self) -> Listing {
         Listing {
             group: group_of(&self.machine_arn),
             status: status_code(self.status),
-            sort_ms: self.stopped_ms.unwrap_or(self.started_ms),
+            sort_ms: self.stopped_ms.or(self.redriven_ms).unwrap_or(self.started_ms),
             body: encode(self),
         }
     }
@@ -129,6 +138,8 @@ pub struct Described {
     pub input: Arc<str>,
     /// Its output, when it succeeded.
     pub output: Option<Arc<str>>,
+    /// Why it cannot be redriven; absent when it can.
+    pub not_redrivable: Option<String>,
 }
 
 /// What ListExecutions asks for.

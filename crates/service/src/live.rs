@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{Effect, Execution, PayloadId, Transition};
+use engine::{Change, Effect, Execution, PayloadId, Transition};
 use store::{ExecutionId, Expect, Loaded, OutboxRow, QueueEntry, QueueKey, StepWrite, Timer};
 
 use crate::activity::queue_of;
@@ -98,7 +98,8 @@ impl Live {
                 Effect::Settle(task) => write.outbox_deleted.push(task.0),
             }
         }
-        if self.execution.step == 1 || self.execution.stopped_ms.is_some() {
+        let redriven = transition.changes.iter().any(|change| matches!(change, Change::Redriven(_)));
+        if self.execution.step == 1 || self.execution.stopped_ms.is_some() || redriven {
             write.listing = Some(self.record().listing());
         }
         if self.journal_bytes > CHECKPOINT_BYTES_MIN.max(self.checkpoint_bytes) {

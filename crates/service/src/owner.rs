@@ -25,6 +25,7 @@ use crate::decision::{Case, Decided};
 use crate::execution::ExecutionRecord;
 use crate::live::Live;
 use crate::pool::{self, NoRoom, Undone};
+use crate::redrive::Amendment;
 use crate::refusal::Refusal;
 use crate::service::Shared;
 
@@ -43,6 +44,8 @@ pub(crate) struct Job {
     pub(crate) event: Event,
     /// For a start: the definition that the execution pins.
     pub(crate) definition: Option<String>,
+    /// For a redrive of the extended mode: what is to be otherwise.
+    pub(crate) amendment: Option<Arc<Amendment>>,
     /// A timer row that this event consumes.
     pub(crate) timer: Option<Timer>,
     /// How often it was decided in vain.
@@ -203,7 +206,8 @@ impl Owner {
     /// Lets the engine decide, here or on the pool, and hands the step to the committer.
     fn decide(&mut self, job: Job, live: Box<Live>) {
         let (id, line) = (job.execution, live.definition.hash.clone());
-        let case = Case { id, event: job.event.clone(), timer: job.timer, live };
+        let case =
+            Case { id, event: job.event.clone(), amendment: job.amendment.clone(), timer: job.timer, live };
         if !case.may_take_long() {
             return match case.decide_here(&self.shared) {
                 Decided::Nothing { live, failed } => self.undecided(job, live, failed),

@@ -50,6 +50,9 @@ pub enum Refusal {
     /// Another execution has the name.
     #[error("execution {0} exists")]
     ExecutionAlreadyExists(String),
+    /// The execution cannot be redriven; the text is that of `redriveStatusReason`.
+    #[error("not redrivable: {0}")]
+    ExecutionNotRedrivable(String),
     /// No activity has this ARN.
     #[error("no activity {0}")]
     ActivityDoesNotExist(String),

@@ -33,6 +33,7 @@ use crate::history::{self, HistoryPage, HistoryRange};
 use crate::machine::{CreateMachine, MachineRecord, Machines, UpdateMachine, decode};
 use crate::owner::{Answer, Failed, JOBS_MAX, Job, Owner};
 use crate::pool::Pool;
+use crate::redrive::Underway;
 use crate::refusal::Refusal;
 use crate::token::{KEY_BYTES, Tokens};
 
@@ -82,6 +83,7 @@ pub(crate) struct Shared {
     pub(crate) activities: Activities,
     pub(crate) alarm: Alarm,
     pub(crate) closings: Closings,
+    pub(crate) redrives: Underway,
     pub(crate) dispatch: Dispatch,
     pub(crate) tokens: Tokens,
     pub(crate) pool: Arc<Pool>,
@@ -159,13 +161,22 @@ impl Shared {
         definition: Option<String>,
         timer: Option<Timer>,
     ) -> Result<Answer, Failed> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { execution, event, definition, amendment: None, timer, attempts: 0, reply };
+        self.submit(job, answer).await
+    }
+
+    /// Puts a job into the inbox of its owner, and waits for the answer.
+    pub(crate) async fn submit(
+        &self,
+        job: Job,
+        answer: oneshot::Receiver<Result<Answer, Failed>>,
+    ) -> Result<Answer, Failed> {
         let stopped = || Failed::Refused(Refusal::stopping());
         let inbox = {
             let inboxes = self.inboxes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-            inboxes.get(usize::from(execution.shard().0)).cloned().ok_or_else(stopped)?
+            inboxes.get(usize::from(job.execution.shard().0)).cloned().ok_or_else(stopped)?
         };
-        let (reply, answer) = oneshot::channel();
-        let job = Job { execution, event, definition, timer, attempts: 0, reply };
         match inbox.try_send(job) {
             Ok(()) => answer.await.map_err(|_| stopped())?,
             Err(mpsc::error::TrySendError::Full(_)) => Err(Failed::Refused(Refusal::Throttled)),
@@ -235,7 +246,7 @@ impl Service {
         let shared = Arc::new(Shared {
             store,
             machines: Machines::new(
-                catalogue,
+                catalogue.clone(),
                 connector.clone(),
                 options.jsonata.clone(),
                 options.place.clone(),
@@ -244,6 +255,7 @@ impl Service {
             activities,
             alarm: Alarm::new(),
             closings: Closings::default(),
+            redrives: Underway::new(catalogue),
             dispatch: Dispatch::new(connector, options.calls_max),
             tokens,
             pool,
@@ -264,6 +276,7 @@ impl Service {
         tasks.spawn(guarded(shared.clone(), "the clock", clock::run(shared.clone())));
         let service = Service { shared, tasks: Arc::new(tokio::sync::Mutex::new(tasks)) };
         service.finish_deletions().await?;
+        service.finish_redrives().await?;
         Ok(service)
     }
 
@@ -475,7 +488,7 @@ impl Service {
         }
     }
 
-    fn check_input(&self, input: &str) -> Result<(), Refusal> {
+    pub(crate) fn check_input(&self, input: &str) -> Result<(), Refusal> {
         if input.trim().is_empty() {
             return Err(Refusal::InvalidExecutionInput("Invalid execution input.".into()));
         }
@@ -503,19 +516,30 @@ impl Service {
     /// # Errors
     /// No such execution.
     pub async fn describe_execution(&self, arn: &str) -> Result<Described, Refusal> {
-        let (id, record) = self.record(arn).await?;
+        let (id, record) = self.execution_record(arn).await?;
+        self.described(id, record).await
+    }
+
+    /// An execution with its payloads.
+    async fn described(&self, id: ExecutionId, record: ExecutionRecord) -> Result<Described, Refusal> {
         let mut texts = history::payloads_in(&*self.shared.store, id, record.input.step).await?;
         if let Some(output) = record.output.filter(|output| output.step != record.input.step) {
             texts.extend(history::payloads_in(&*self.shared.store, id, output.step).await?);
         }
         let text = |id| texts.iter().find(|(payload, _)| *payload == id).map(|(_, text)| text.clone());
-        let input = text(record.input)
-            .ok_or_else(|| Refusal::Unavailable(format!("the input of {arn} is not in the store")))?;
+        let input = text(record.input).ok_or_else(|| {
+            Refusal::Unavailable(format!("the input of {} is not in the store", record.arn))
+        })?;
         let output = record.output.and_then(text);
-        Ok(Described { record, input, output })
+        let not_redrivable = self.not_redrivable(&record).await?;
+        Ok(Described { record, input, output, not_redrivable })
     }
 
-    async fn record(&self, arn: &str) -> Result<(ExecutionId, ExecutionRecord), Refusal> {
+    /// What the store has of an execution now.
+    pub(crate) async fn execution_record(
+        &self,
+        arn: &str,
+    ) -> Result<(ExecutionId, ExecutionRecord), Refusal> {
         let id = execution_id(arn)?;
         let absent = || Refusal::ExecutionDoesNotExist(arn.to_owned());
         let loaded = self.shared.store.load(id).await?.ok_or_else(absent)?;
@@ -532,8 +556,10 @@ impl Service {
         let id = execution_id(arn)?;
         loop {
             let mut watch = self.shared.closings.watch(id);
-            if self.record(arn).await?.1.stopped_ms.is_some() {
-                return self.describe_execution(arn).await;
+            // Described is what was looked at: a redrive may have come since.
+            let (id, record) = self.execution_record(arn).await?;
+            if record.stopped_ms.is_some() {
+                return self.described(id, record).await;
             }
             // Whether told or not: what counts is what the store has.
             let _told = tokio::time::timeout(CLOSED_LOOK, watch.closed()).await;
@@ -576,7 +602,9 @@ impl Service {
         match self.shared.deliver(id, event).await {
             Ok(answer) => Ok(answer.record.stopped_ms.unwrap_or_else(now_ms)),
             // It ended by itself: that is final, and the request changes nothing.
-            Err(Failed::Rejected(_)) => Ok(self.record(arn).await?.1.stopped_ms.unwrap_or_else(now_ms)),
+            Err(Failed::Rejected(_)) => {
+                Ok(self.execution_record(arn).await?.1.stopped_ms.unwrap_or_else(now_ms))
+            }
             Err(Failed::Absent | Failed::NameTaken) => Err(Refusal::ExecutionDoesNotExist(arn.to_owned())),
             Err(failed) => Err(failed.into_refusal()),
         }
@@ -639,7 +667,7 @@ async fn token_key(catalogue: &dyn Catalogue) -> Result<[u8; KEY_BYTES], Refusal
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::{RedriveExecution, testing};
 
     /// Two deletions of one machine ran side by side. The slower one went on when a new machine of that name was there
     /// already, stopped its executions and removed it.
@@ -674,6 +702,56 @@ mod tests {
         assert_eq!(service.closed_execution(&execution).await.unwrap().record.status, Status::Aborted);
         let absent = service.closed_execution(&format!("{execution}-not")).await;
         assert!(matches!(absent, Err(Refusal::ExecutionDoesNotExist(_))), "{absent:?}");
+    }
+
+    /// Who waits for the end of a redriven execution is told of the next end and not of the one before.
+    #[tokio::test]
+    async fn an_older_end_is_not_told() {
+        let service = testing::open().await;
+        let wait = serde_json::json!({"Type": "Wait", "Seconds": 3600, "End": true});
+        let arn = testing::machine(&service, wait).await;
+        let execution = testing::start(&service, &arn).await;
+        for redrives in 1..4 {
+            service.stop_execution(&execution, None, None).await.unwrap();
+            let request = RedriveExecution { arn: execution.clone(), ..RedriveExecution::default() };
+            service.redrive_execution(request).await.unwrap();
+            let mut waiting = Box::pin(service.closed_execution(&execution));
+            assert!((&mut waiting).now_or_never().is_none());
+            let (described, stopped) =
+                tokio::join!(waiting, service.stop_execution(&execution, Some("Now".into()), None));
+            let record = described.unwrap().record;
+            assert_eq!((record.status, record.redrive_count), (Status::Aborted, redrives));
+            assert_eq!((record.stopped_ms, record.error.as_deref()), (stopped.ok(), Some("Now")));
+        }
+    }
+
+    /// A deletion that was over before the redrive was durable left a running execution of no machine.
+    #[tokio::test]
+    async fn a_redrive_that_comes_after_the_deletion_is_undone() {
+        let service = testing::open().await;
+        let activity = service.create_activity("work", vec![], None).await.unwrap().arn;
+        let task = serde_json::json!({"Type": "Task", "Resource": activity, "End": true});
+        let arn = testing::machine(&service, task).await;
+        let execution = testing::start(&service, &arn).await;
+        service.stop_execution(&execution, None, None).await.unwrap();
+        let gate = Arc::new(testing::Gate::default());
+        service.shared.disturbance.set(&activity, testing::Trouble::Held(gate.clone()));
+        // A redrive from a state is decided on the pool, where it can be held while the machine goes.
+        let request = RedriveExecution {
+            arn: execution.clone(),
+            from: Some("A".into()),
+            ..RedriveExecution::default()
+        };
+        let of_redrive = service.clone();
+        let redrive = tokio::spawn(async move { of_redrive.redrive_execution(request).await });
+        gate.reached().await;
+        let machine = service.shared.machines.mark_deleting(&arn).await.unwrap().unwrap();
+        service.finish_deletion(&machine).await.unwrap();
+        gate.open();
+        let refused = redrive.await.unwrap();
+        assert!(matches!(refused, Err(Refusal::ExecutionNotRedrivable(_))), "{refused:?}");
+        let record = service.describe_execution(&execution).await.unwrap().record;
+        assert_eq!((record.status, record.redrive_count), (Status::Aborted, 1));
     }
 
     /// A part that broke took its executions with it and nobody heard.

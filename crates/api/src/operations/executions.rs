@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use service::{ExecutionRecord, ListExecutions, StartExecution};
 
 use super::{Call, seconds, set};
-use crate::clock::now_ms;
 use crate::errors::WireError;
 use crate::page_token::{self, Kind as PageKind};
 use crate::reply::Reply;
@@ -13,9 +12,6 @@ use crate::shape::{
     ARN, CAUSE, ERROR, INCLUDED_DATA, Kind, Member, Members, NAME, PAGE_SIZE, PAYLOAD, Pattern, optional,
     required, text,
 };
-
-/// An execution may be redriven for so long after it ended.
-const REDRIVE_MS_MAX: i64 = 14 * 24 * 60 * 60 * 1000;
 
 /// The statuses, in the order in which AWS's message lists them (recorded).
 const STATUSES: &[&str] = &["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
@@ -67,9 +63,9 @@ pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Re
             answer["outputDetails"] = json!({"included": true});
         }
     }
-    let (redrivable, why_not) = redrive(&record, now_ms());
-    answer["redriveStatus"] = redrivable.into();
-    set(&mut answer, "redriveStatusReason", why_not);
+    let redrivable = described.not_redrivable.is_none();
+    answer["redriveStatus"] = if redrivable { "REDRIVABLE" } else { "NOT_REDRIVABLE" }.into();
+    set(&mut answer, "redriveStatusReason", described.not_redrivable);
     set(&mut answer, "traceHeader", record.trace_header);
     set(&mut answer, "error", record.error);
     set(&mut answer, "cause", record.cause);
@@ -121,8 +117,9 @@ fn summary(record: &ExecutionRecord) -> Value {
         "name": record.name,
         "status": record.status.as_str(),
         "startDate": seconds(record.started_ms),
-        "redriveCount": 0,
+        "redriveCount": record.redrive_count,
     });
+    set(&mut shown, "redriveDate", record.redriven_ms.map(seconds));
     set(&mut shown, "stopDate", record.stopped_ms.map(seconds));
     shown
 }
@@ -133,18 +130,4 @@ fn status_named(name: &str) -> Result<Status, WireError> {
     found.ok_or_else(|| {
         WireError::validation(format!("The status filter {name} is for executions of a Map Run only"))
     })
-}
-
-/// `redriveStatus` and `redriveStatusReason` (asl-facts 6).
-fn redrive(record: &ExecutionRecord, now_ms: i64) -> (&'static str, Option<String>) {
-    let not = |why: &str| ("NOT_REDRIVABLE", Some(why.to_owned()));
-    match (record.status, record.stopped_ms) {
-        (Status::Running | Status::Succeeded, _) => {
-            not(&format!("Execution is {} and cannot be redriven", record.status.as_str()))
-        }
-        (_, Some(stopped_ms)) if now_ms - stopped_ms > REDRIVE_MS_MAX => {
-            not("Execution redrivable period exceeded")
-        }
-        (Status::Failed | Status::TimedOut | Status::Aborted, _) => ("REDRIVABLE", None),
-    }
 }

@@ -7,6 +7,7 @@ mod activities;
 mod executions;
 mod history;
 mod machines;
+mod redrive;
 mod tags;
 mod tasks;
 mod validate;
@@ -40,7 +41,6 @@ const NOT_YET: &[&str] = &[
     "ListStateMachineAliases",
     "ListStateMachineVersions",
     "PublishStateMachineVersion",
-    "RedriveExecution",
     "StartSyncExecution",
     "TestState",
     "UpdateMapRun",
@@ -62,6 +62,7 @@ pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Re
         "StartExecution" => executions::start(call, read(body, executions::START)?).await,
         "DescribeExecution" => executions::describe(call, read(body, executions::DESCRIBE)?).await,
         "ListExecutions" => executions::list(call, read(body, executions::LIST)?).await,
+        "RedriveExecution" => redrive::redrive(call, read(body, redrive::REDRIVE)?).await,
         "StopExecution" => executions::stop(call, read(body, executions::STOP)?).await,
         "GetExecutionHistory" => history::page(call, read(body, history::HISTORY)?).await,
         "CreateActivity" => activities::create(call, read(body, activities::CREATE)?).await,
@@ -79,6 +80,14 @@ pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Re
             Err(WireError::unknown_operation(format!("Loveless does not support the operation {name} yet")))
         }
         name => Err(WireError::unknown_operation(format!("Step Functions has no operation '{name}'"))),
+    }
+}
+
+/// Performs an operation of our own, which no SDK knows.
+pub(crate) async fn perform_own(call: &Call<'_>, operation: &str, body: &[u8]) -> Result<Reply, WireError> {
+    match operation {
+        "RedriveExecution" => redrive::redrive_from(call, read(body, redrive::REDRIVE_FROM)?).await,
+        name => Err(WireError::unknown_operation(format!("Loveless has no operation '{name}' of its own"))),
     }
 }
 
