@@ -38,7 +38,7 @@ pub struct Refused {
 }
 
 /// The actions that a machine may use: those of the API that this release performs.
-const ACTIONS: [&str; 23] = [
+const ACTIONS: [&str; 24] = [
     "createActivity",
     "createStateMachine",
     "deleteActivity",
@@ -53,6 +53,7 @@ const ACTIONS: [&str; 23] = [
     "listExecutions",
     "listStateMachines",
     "listTagsForResource",
+    "redriveExecution",
     "sendTaskFailure",
     "sendTaskHeartbeat",
     "sendTaskSuccess",
@@ -103,9 +104,13 @@ impl SfnConnector {
         let Some(server) = self.server().await else {
             return failed("SfnException", 503, "The server is shutting down");
         };
-        let Some(request) = wire_request(&call.input) else {
+        let Some(mut request) = wire_request(&call.input) else {
             return failed("SfnException", 400, "The parameters must be an object");
         };
+        if action == "redriveExecution" && request.get("clientToken").is_none() {
+            // SDKs make one up; this one is the same when the call is made again after a crash.
+            request["clientToken"] = call.idempotency_id.as_str().into();
+        }
         let answered = match action {
             "startExecution" => start(&*server, request, &call.idempotency_id).await,
             _ => server.call(upper_first(action), request).await,
