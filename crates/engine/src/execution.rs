@@ -285,6 +285,8 @@ pub(crate) struct TaskRun {
     pub(crate) timeout: Option<Timer>,
     pub(crate) heartbeat: Option<Timer>,
     pub(crate) stage: Stage,
+    /// The answer of the call that submitted a job, while the job is waited for.
+    pub(crate) submission: Option<PayloadId>,
 }
 
 /// Who has the task.
@@ -301,6 +303,8 @@ pub(crate) enum Stage {
     Calling,
     /// The call was answered; somebody holds the token.
     Submitted,
+    /// The call was answered, and its answer names a job that is waited for: the outbox row is still there.
+    Working,
     /// In the queue again: what took it never reached a worker. The history has told that the task started, and does
     /// not tell it again.
     Returned,
@@ -338,8 +342,10 @@ pub struct TaskView {
     pub input: Arc<str>,
     /// Whether an activity's queue has it.
     pub offered: bool,
-    /// Whether it is being pushed.
+    /// Whether its outbox row is there: it is being pushed, or the job that it submitted is waited for.
     pub calling: bool,
+    /// The answer that names the job that is waited for.
+    pub submission: Option<Arc<str>>,
 }
 
 impl Execution {
@@ -369,7 +375,8 @@ impl Execution {
             state: activation.state(),
             input: self.text(run.input)?,
             offered: run.stage.is_queued(),
-            calling: run.stage == Stage::Calling,
+            calling: matches!(run.stage, Stage::Calling | Stage::Working),
+            submission: run.submission.and_then(|submission| self.text(submission)),
         })
     }
 
@@ -390,7 +397,9 @@ impl Execution {
                 Position::In(activation) => {
                     live.push(activation.input);
                     match &activation.phase {
-                        Phase::Task(run) => live.push(run.input),
+                        Phase::Task(run) => {
+                            live.extend([Some(run.input), run.submission].into_iter().flatten())
+                        }
                         Phase::Branches { results } => live.extend(results.iter().flatten()),
                         Phase::Iterations(run) => {
                             live.extend([run.items, run.input]);

@@ -370,7 +370,7 @@ impl<'a> Step<'a> {
             Stage::Offered | Stage::Taken | Stage::Returned => {
                 self.effect(Effect::Withdraw { task: run.id, activity: task.resource.arn().clone() })
             }
-            Stage::Calling => self.effect(Effect::Settle(run.id)),
+            Stage::Calling | Stage::Working => self.effect(Effect::Settle(run.id)),
             Stage::Held | Stage::Submitted => {}
         }
     }

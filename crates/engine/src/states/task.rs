@@ -50,6 +50,7 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -
         timeout: None,
         heartbeat: None,
         stage: Stage::Offered,
+        submission: None,
     };
     match &state.resource {
         Resource::Activity(arn) => step.effect(Effect::Offer { task: id, activity: arn.clone() }),
@@ -146,13 +147,19 @@ pub(crate) fn returned(step: &mut Step<'_>, id: TaskId) {
     step.set_phase(id.frame(), Phase::Task(run));
 }
 
-/// A call was answered; the task now waits for whoever holds its token.
+/// A call was answered; the task now waits for whoever holds its token, or for the job that was submitted. Who waits
+/// for a job needs to know its name after a crash too, so the row stays and the answer is kept.
 pub(crate) fn submitted(step: &mut Step<'_>, id: TaskId, output: Arc<str>) {
     let (Some(mut run), Some((site, state))) = (run_of(step, id), at(step, id)) else { return };
     let output = step.name_text(output);
-    step.effect(Effect::Settle(id));
     record(step, site.frame, &state.resource, TaskEvent::Submitted { output });
-    run.stage = Stage::Submitted;
+    if waits_for_job(&state.resource) {
+        run.stage = Stage::Working;
+        run.submission = Some(output);
+    } else {
+        step.effect(Effect::Settle(id));
+        run.stage = Stage::Submitted;
+    }
     step.set_phase(site.frame, Phase::Task(run));
 }
 
@@ -221,8 +228,13 @@ fn waits_for_token(resource: &Resource) -> bool {
     match resource {
         Resource::Activity(_) => true,
         Resource::Lambda(_) => false,
-        Resource::Service(service) => service.pattern != Pattern::RequestResponse,
+        Resource::Service(service) => service.pattern == Pattern::WaitForTaskToken,
     }
+}
+
+/// Whether the call submits a job, whose end is the task's.
+fn waits_for_job(resource: &Resource) -> bool {
+    matches!(resource, Resource::Service(service) if matches!(service.pattern, Pattern::Sync | Pattern::Sync2))
 }
 
 /// What a Scheduled event calls the resource.
