@@ -1,10 +1,11 @@
 //! Operations without HTTP: a state machine's own calls of Step Functions.
 
 use serde_json::Value;
-use service::Service;
+use service::{Refusal, Service};
 use tokio_util::sync::CancellationToken;
 
-use crate::operations::{Call, perform};
+use crate::errors::WireError;
+use crate::operations::{Call, NOT_YET, OPERATIONS, perform};
 
 /// What an operation refused, as its caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +19,23 @@ pub struct Refused {
     pub message: String,
 }
 
+impl From<WireError> for Refused {
+    fn from(error: WireError) -> Self {
+        Refused { code: error.code.to_string(), status: error.status.as_u16(), message: error.message }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        WireError::from(refusal).into()
+    }
+}
+
+/// The operations that this server performs.
+pub fn operations() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.into_iter().filter(|name| !NOT_YET.contains(name))
+}
+
 /// Performs an operation, such as `StartExecution`, with its request and answer as on the wire.
 ///
 /// # Errors
@@ -27,11 +45,7 @@ pub async fn call(service: &Service, operation: &str, request: &Value) -> Result
     let call = Call { service, stopping: &stopping, trace_header: None };
     let body = request.to_string();
     let answered = perform(&call, operation, body.as_bytes()).await;
-    let reply = answered.map_err(|error| Refused {
-        code: error.code.to_string(),
-        status: error.status.as_u16(),
-        message: error.message.clone(),
-    })?;
+    let reply = answered.map_err(Refused::from)?;
     // The answer is in the caller's hands: there is no connection that it could be lost in.
     if let Some(receipt) = reply.receipt {
         receipt();

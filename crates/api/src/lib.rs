@@ -26,6 +26,6 @@ pub mod security;
 mod server;
 mod shape;
 
-pub use in_process::{Refused, call};
+pub use in_process::{Refused, call, operations};
 pub use reply::{Body, BoxError};
 pub use server::{Handler, Peer, Server, StreamHandler, serve};

@@ -7,6 +7,16 @@ mod support;
 use serde_json::{Value, json};
 use support::{PASS, ROLE, Running, WAIT};
 
+/// Machines may use exactly these as tasks.
+#[tokio::test]
+async fn the_operations_that_are_listed_are_performed() {
+    let server = Running::start().await;
+    for operation in api::operations() {
+        let answer = server.call(operation, json!({})).await;
+        assert!(!answer.body.contains("UnknownOperation"), "{operation}: {}", answer.body);
+    }
+}
+
 #[tokio::test]
 async fn the_life_of_a_machine() {
     let server = Running::start().await;

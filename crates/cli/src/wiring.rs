@@ -77,17 +77,26 @@ impl Targets for EventsToExecutions {
 pub(crate) struct OwnOperations(pub(crate) Service);
 
 impl StepFunctions for OwnOperations {
+    fn has(&self, operation: &str) -> bool {
+        api::operations().any(|name| name == operation)
+    }
+
+    fn closed(&self, execution_arn: String) -> BoxFuture<'_, Result<(), connect::Refused>> {
+        Box::pin(async move {
+            let closed = self.0.closed_execution(&execution_arn).await;
+            closed.map(|_| ()).map_err(|refusal| refused(api::Refused::from(refusal)))
+        })
+    }
+
     fn call(
         &self,
         operation: String,
         request: serde_json::Value,
     ) -> BoxFuture<'_, Result<serde_json::Value, connect::Refused>> {
-        Box::pin(async move {
-            api::call(&self.0, &operation, &request).await.map_err(|refused| connect::Refused {
-                code: refused.code,
-                status: refused.status,
-                message: refused.message,
-            })
-        })
+        Box::pin(async move { api::call(&self.0, &operation, &request).await.map_err(refused) })
     }
+}
+
+fn refused(refused: api::Refused) -> connect::Refused {
+    connect::Refused { code: refused.code, status: refused.status, message: refused.message }
 }

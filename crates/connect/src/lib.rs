@@ -5,6 +5,7 @@
 //! [`Integrations`] is the connector of a server: AWS Lambda's interface by the function host, and Step Functions' own.
 
 mod lambda_invoke;
+mod nested;
 mod sfn;
 
 use std::future::Future;
@@ -40,7 +41,8 @@ pub struct Call {
 /// How a pushed task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// With a result, a JSON text. For a task that waits for its token: the call was answered.
+    /// With a result, a JSON text. For a task that waits for its token, or for the job that it submits: the call was
+    /// answered.
     Succeeded(Arc<str>),
     /// With an error.
     Failed {
@@ -56,8 +58,28 @@ pub trait Connector: Send + Sync + 'static {
     /// Whether it knows this resource; a machine that names another is refused when it is created.
     fn supports(&self, resource: &Resource) -> bool;
 
-    /// Performs one task. It takes as long as it takes: timeouts are the caller's.
+    /// Whether this server itself answers the call, so that nothing goes out.
+    fn stays_inside(&self, _resource: &Resource) -> bool {
+        false
+    }
+
+    /// Performs one task. It takes as long as it takes: timeouts are the caller's. Of a task that waits for a job
+    /// (`.sync`) it submits the job; the outcome's text names it.
     fn perform(&self, call: Call) -> BoxFuture<'_, Outcome>;
+
+    /// The end of a job. `submission` is what [`perform`](Self::perform) answered, perhaps to an earlier life of the
+    /// server: it has to be enough to find the job. Waiting must cost no thread.
+    fn job_end(&self, call: Call, _submission: Arc<str>) -> BoxFuture<'_, Outcome> {
+        Box::pin(async move {
+            let cause = format!("Nobody here waits for the jobs of {}.", call.resource.arn());
+            Outcome::Failed { error: "States.Runtime".into(), cause: cause.into() }
+        })
+    }
+
+    /// Nobody waits for this job any more: ends it, as well as that can be done.
+    fn cancel_job(&self, _call: Call, _submission: Arc<str>) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// The connectors of a server, by the service that they speak to.
@@ -80,12 +102,25 @@ impl Connector for Integrations {
             Resource::Service(service) => match (&*service.service, &*service.action, service.pattern) {
                 ("lambda", "invoke", Pattern::RequestResponse | Pattern::WaitForTaskToken) => true,
                 (SFN, action, Pattern::RequestResponse | Pattern::WaitForTaskToken) => {
-                    SfnConnector::supports(action)
+                    self.sfn.supports(action)
                 }
-                (STATES, "startExecution", Pattern::RequestResponse | Pattern::WaitForTaskToken) => true,
+                (STATES, "startExecution", _) => true,
                 _ => false,
             },
         }
+    }
+
+    fn stays_inside(&self, resource: &Resource) -> bool {
+        matches!(resource, Resource::Service(service) if [SFN, STATES].contains(&&*service.service))
+    }
+
+    fn job_end(&self, call: Call, submission: Arc<str>) -> BoxFuture<'_, Outcome> {
+        // The only jobs so far are executions: `supports` lets no other `.sync` in.
+        Box::pin(async move { self.sfn.execution_end(&call, &submission).await })
+    }
+
+    fn cancel_job(&self, _: Call, submission: Arc<str>) -> BoxFuture<'_, ()> {
+        Box::pin(async move { self.sfn.stop_started(&submission).await })
     }
 
     fn perform(&self, call: Call) -> BoxFuture<'_, Outcome> {

@@ -1,9 +1,7 @@
-//! Step Functions as a task, against the server that runs the execution: any action by `aws-sdk:sfn:ACTION`, and
-//! `states:startExecution`, which starts another execution and does not wait for it.
+//! Step Functions as a task, against the server that runs the execution: any action by `aws-sdk:sfn:ACTION`.
 //!
 //! The AWS SDK integration writes members with a capital first letter, omits what is null, gives moments as ISO-8601,
-//! and takes an object where the API wants a JSON text (asl-facts 17.2, recorded). `startExecution` speaks through the
-//! older SDK: its errors are worded otherwise and its answer tells of the response's HTTP side.
+//! and takes an object where the API wants a JSON text (asl-facts 17.2, recorded).
 //!
 //! A crash of the server may push a task twice. An execution that is started without a name of its own is named after
 //! the attempt, so that the second push finds the execution of the first instead of starting another.
@@ -18,12 +16,18 @@ use crate::{BoxFuture, Call, Outcome};
 
 /// Who answers operations of Step Functions: a request and an answer as on the wire.
 pub trait StepFunctions: Send + Sync + 'static {
+    /// Whether it has an operation of this name.
+    fn has(&self, operation: &str) -> bool;
+
     /// Performs `StartExecution` and its like.
     fn call(
         &self,
         operation: String,
         request: serde_json::Value,
     ) -> BoxFuture<'_, Result<serde_json::Value, Refused>>;
+
+    /// Comes back once an execution has ended, and that is durable.
+    fn closed(&self, execution_arn: String) -> BoxFuture<'_, Result<(), Refused>>;
 }
 
 /// What an operation refused.
@@ -36,34 +40,6 @@ pub struct Refused {
     /// The text.
     pub message: String,
 }
-
-/// The actions that a machine may use: those of the API that this release performs.
-const ACTIONS: [&str; 24] = [
-    "createActivity",
-    "createStateMachine",
-    "deleteActivity",
-    "deleteStateMachine",
-    "describeActivity",
-    "describeExecution",
-    "describeStateMachine",
-    "describeStateMachineForExecution",
-    "getActivityTask",
-    "getExecutionHistory",
-    "listActivities",
-    "listExecutions",
-    "listStateMachines",
-    "listTagsForResource",
-    "redriveExecution",
-    "sendTaskFailure",
-    "sendTaskHeartbeat",
-    "sendTaskSuccess",
-    "startExecution",
-    "stopExecution",
-    "tagResource",
-    "untagResource",
-    "updateStateMachine",
-    "validateStateMachineDefinition",
-];
 
 /// Members that hold JSON texts: an object given for one of them is written out.
 const TEXT_MEMBERS: [&str; 3] = ["input", "output", "definition"];
@@ -88,15 +64,17 @@ impl SfnConnector {
     }
 
     /// Who answers, once that is known.
-    async fn server(&self) -> Option<Arc<dyn StepFunctions>> {
+    pub(crate) async fn server(&self) -> Option<Arc<dyn StepFunctions>> {
         let mut told = self.server.subscribe();
         let server = told.wait_for(Option::is_some).await.ok()?;
         server.clone()
     }
 
-    /// Whether the action is performed here.
-    pub(crate) fn supports(action: &str) -> bool {
-        ACTIONS.contains(&action)
+    /// Whether the action is performed here: every operation that the server has is one. Machines are made after the
+    /// server is known.
+    pub(crate) fn supports(&self, action: &str) -> bool {
+        let named = action.starts_with(|first: char| first.is_ascii_lowercase());
+        named && self.server.borrow().as_ref().is_some_and(|server| server.has(&upper_first(action)))
     }
 
     /// A task whose resource is `arn:aws:states:::aws-sdk:sfn:ACTION`.
@@ -120,53 +98,17 @@ impl SfnConnector {
             Err(refused) => failed(&exception(&refused.code), refused.status, &refused.message),
         }
     }
-
-    /// A task whose resource is `arn:aws:states:::states:startExecution`.
-    pub(crate) async fn start_execution(&self, call: &Call) -> Outcome {
-        let Some(server) = self.server().await else {
-            let refused = Refused {
-                code: "ServiceUnavailable".into(),
-                status: 503,
-                message: "The server is shutting down".into(),
-            };
-            return failed_before(&refused);
-        };
-        let unusable = |problem: &str| {
-            let cause =
-                format!("The Parameters '{}' could not be used to start the Task: [{problem}]", call.input);
-            Outcome::Failed { error: "States.Runtime".into(), cause: cause.into() }
-        };
-        let Some(request) = wire_request(&call.input) else {
-            return unusable("the parameters must be an object");
-        };
-        let unknown = request.as_object().and_then(|members| {
-            members.keys().map(|key| upper_first(key)).find(|key| !START_FIELDS.contains(&key.as_str()))
-        });
-        if let Some(field) = unknown {
-            return unusable(&format!("The field \"{field}\" is not supported by Step Functions"));
-        }
-        if request.get("stateMachineArn").is_none() {
-            return unusable("The field 'StateMachineArn' is required but was missing");
-        }
-        match start(&*server, request, &call.idempotency_id).await {
-            Ok(answer) => Outcome::Succeeded(started(&answer).to_text().into()),
-            Err(refused) => failed_before(&refused),
-        }
-    }
 }
 
-/// The parameters of `startExecution`.
-const START_FIELDS: [&str; 4] = ["StateMachineArn", "Input", "Name", "TraceHeader"];
-
 /// The parameters as the API wants them; `None` when they are no object.
-fn wire_request(input: &str) -> Option<serde_json::Value> {
+pub(crate) fn wire_request(input: &str) -> Option<serde_json::Value> {
     let Ok(Json::Object(members)) = Json::parse(input) else { return None };
     let request = Json::Object(Arc::new(renamed(&members, lower_first, request_member)));
     Some(serde_json::Value::from(&request))
 }
 
 /// Starts an execution; one without a name gets the attempt's.
-async fn start(
+pub(crate) async fn start(
     server: &dyn StepFunctions,
     mut request: serde_json::Value,
     attempt: &str,
@@ -192,45 +134,11 @@ async fn start(
 
 /// What an execution of the requested machine is called by its ARN.
 fn execution_arn(request: &serde_json::Value, name: &str) -> Option<String> {
+    // Behind the name there may be a version or an alias.
     let machine = request.get("stateMachineArn")?.as_str()?;
-    Some(format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1)))
-}
-
-/// The answer of `startExecution` as the older SDK gives it: moments are milliseconds, and the HTTP side is shown,
-/// here with what an answer in place has of it.
-fn started(answer: &serde_json::Value) -> Json {
-    let request_id = uuid::Uuid::new_v4().to_string();
-    let headers = [
-        ("x-amzn-RequestId", request_id.clone()),
-        ("Content-Length", answer.to_string().len().to_string()),
-        ("Content-Type", "application/x-amz-json-1.0".to_owned()),
-    ];
-    let text = |text: &str| Json::from(text);
-    let metadata = Json::object([
-        (
-            "AllHttpHeaders",
-            Json::object(headers.iter().map(|(name, value)| (*name, Json::array([text(value)])))),
-        ),
-        ("HttpHeaders", Json::object(headers.iter().map(|(name, value)| (*name, text(value))))),
-        ("HttpStatusCode", Json::from(200)),
-    ]);
-    let start_ms = answer["startDate"].as_f64().map(|seconds| (seconds * 1000.0).round() as i64);
-    Json::object([
-        ("ExecutionArn", text(answer["executionArn"].as_str().unwrap_or_default())),
-        ("SdkHttpMetadata", metadata),
-        ("SdkResponseMetadata", Json::object([("RequestId", text(&request_id))])),
-        ("StartDate", start_ms.map_or(Json::Null, Json::from)),
-    ])
-}
-
-/// An error as the older SDK words it (recorded).
-fn failed_before(refused: &Refused) -> Outcome {
-    let Refused { code, status, message } = refused;
-    let cause = format!(
-        "{message} (Service: AWSStepFunctions; Status Code: {status}; Error Code: {code}; Request ID: {}; Proxy: null)",
-        uuid::Uuid::new_v4()
-    );
-    Outcome::Failed { error: format!("StepFunctions.{}", exception(code)).into(), cause: cause.into() }
+    let mut parts: Vec<&str> = machine.split(':').take(7).collect();
+    *parts.get_mut(5).filter(|kind| **kind == "stateMachine")? = "execution";
+    Some(format!("{}:{name}", parts.join(":")))
 }
 
 /// An error as the newer SDK words it (recorded).
@@ -243,7 +151,7 @@ fn failed(name: &str, status: u16, message: &str) -> Outcome {
 }
 
 /// Exception classes end in `Exception` whether the error's name does or not.
-fn exception(code: &str) -> String {
+pub(crate) fn exception(code: &str) -> String {
     if code.ends_with("Exception") { code.to_owned() } else { format!("{code}Exception") }
 }
 
@@ -295,7 +203,7 @@ fn lower_first(name: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
-fn upper_first(name: &str) -> String {
+pub(crate) fn upper_first(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
@@ -317,103 +225,5 @@ mod tests {
         let answer = Json::parse(r#"{"startDate": 0.5, "taskToken": null, "tags": [{"key": "k"}]}"#).unwrap();
         let want = r#"{"StartDate":"1970-01-01T00:00:00.500Z","Tags":[{"Key":"k"}]}"#;
         assert_eq!(answer_member("", &answer).to_text(), want);
-    }
-
-    /// A server that knows one execution, `old`, which is over.
-    struct OneIsOver(std::sync::Mutex<Vec<String>>);
-
-    impl StepFunctions for OneIsOver {
-        fn call(
-            &self,
-            operation: String,
-            request: serde_json::Value,
-        ) -> BoxFuture<'_, Result<serde_json::Value, Refused>> {
-            self.0.lock().unwrap().push(format!("{operation} {request}"));
-            Box::pin(async move {
-                match (operation.as_str(), request["name"].as_str()) {
-                    ("StartExecution", Some("old")) => Err(Refused {
-                        code: "ExecutionAlreadyExists".into(),
-                        status: 400,
-                        message: "Execution Already Exists: 'old'".into(),
-                    }),
-                    ("StartExecution", _) => Ok(serde_json::json!({"executionArn": "new", "startDate": 2.5})),
-                    _ => Ok(serde_json::json!({"executionArn": "old", "startDate": 1.5, "status": "FAILED"})),
-                }
-            })
-        }
-    }
-
-    fn start_task(input: &str, attempt: &str) -> (Outcome, Vec<String>) {
-        let server = Arc::new(OneIsOver(std::sync::Mutex::default()));
-        let connector = SfnConnector::default();
-        connector.answer_by(server.clone());
-        let call = Call {
-            resource: asl::states::task::Resource::parse("arn:aws:states:::states:startExecution").unwrap(),
-            input: input.into(),
-            idempotency_id: attempt.into(),
-            trace_header: None,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let outcome = runtime.block_on(connector.start_execution(&call));
-        let asked = server.0.lock().unwrap().clone();
-        (outcome, asked)
-    }
-
-    fn result(outcome: &Outcome) -> Json {
-        let Outcome::Succeeded(text) = outcome else { panic!("{outcome:?}") };
-        Json::parse(text).unwrap()
-    }
-
-    #[test]
-    fn an_execution_without_a_name_is_named_after_the_attempt() {
-        let input = r#"{"StateMachineArn": "arn:x:stateMachine:m", "Input": {"a": 1}}"#;
-        let (outcome, asked) = start_task(input, "try-1");
-        assert_eq!(result(&outcome)["ExecutionArn"], Json::from("new"));
-        assert_eq!(result(&outcome)["StartDate"], Json::from(2500));
-        let [start] = &asked[..] else { panic!("{asked:?}") };
-        for part in
-            [r#""name":"try-1""#, r#""input":"{\"a\":1}""#, r#""stateMachineArn":"arn:x:stateMachine:m""#]
-        {
-            assert!(start.contains(part), "{start}");
-        }
-    }
-
-    #[test]
-    fn an_attempt_that_is_pushed_again_finds_what_it_started() {
-        let (outcome, asked) = start_task(r#"{"StateMachineArn": "arn:x:stateMachine:m"}"#, "old");
-        assert_eq!(result(&outcome)["ExecutionArn"], Json::from("old"));
-        assert_eq!(result(&outcome)["StartDate"], Json::from(1500));
-        assert_eq!(asked[1], r#"DescribeExecution {"executionArn":"arn:x:execution:m:old"}"#);
-    }
-
-    #[test]
-    fn a_name_that_was_asked_for_may_be_taken() {
-        let (outcome, asked) =
-            start_task(r#"{"StateMachineArn": "arn:x:stateMachine:m", "Name": "old"}"#, "try-1");
-        let Outcome::Failed { error, cause } = outcome else { panic!("{outcome:?}") };
-        assert_eq!(&*error, "StepFunctions.ExecutionAlreadyExistsException");
-        let want = "Execution Already Exists: 'old' (Service: AWSStepFunctions; Status Code: 400; \
-                    Error Code: ExecutionAlreadyExists; Request ID: ";
-        assert!(cause.starts_with(want), "{cause}");
-        assert_eq!(asked.len(), 1);
-    }
-
-    #[test]
-    fn parameters_that_cannot_be_used() {
-        for (input, want) in [
-            ("[]", "[the parameters must be an object]"),
-            ("{}", "[The field 'StateMachineArn' is required but was missing]"),
-            (
-                r#"{"StateMachineArn": "a", "Delay": 1}"#,
-                "[The field \"Delay\" is not supported by Step Functions]",
-            ),
-        ] {
-            let (outcome, asked) = start_task(input, "try-1");
-            let Outcome::Failed { error, cause } = outcome else { panic!("{input}: {outcome:?}") };
-            assert_eq!(&*error, "States.Runtime", "{input}");
-            let whole = format!("The Parameters '{input}' could not be used to start the Task: {want}");
-            assert_eq!(*cause, *whole, "{input}");
-            assert!(asked.is_empty(), "{asked:?}");
-        }
     }
 }

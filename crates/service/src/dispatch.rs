@@ -1,9 +1,12 @@
 //! Pushed tasks: performed by the connector after their step is durable, and again after a crash.
 //!
 //! The outbox row of a task is there from the step that asks for it to the step that settles it. So a task is pushed
-//! at least once, with an id that is the same each time.
+//! at least once, with an id that is the same each time. A task that waits for a job (`.sync`) keeps its row until the job
+//! is done: the step that tells of its submission keeps the job's name, so that after a crash the job is waited for and
+//! not submitted again.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use asl::machine::{Body, Machine};
@@ -12,6 +15,7 @@ use connect::{Call, Connector, Outcome};
 use engine::{Event, Execution, TaskId};
 use store::{ExecutionId, OutboxRow, Shards};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::live::Live;
 use crate::owner::Failed;
@@ -29,15 +33,33 @@ pub(crate) struct Dispatch {
     connector: Arc<dyn Connector>,
     /// A task past the bound waits for a place; its clock is running, as it does for a function that is throttled.
     places: Arc<Semaphore>,
+    jobs: Arc<Jobs>,
 }
 
 impl Dispatch {
     pub(crate) fn new(connector: Arc<dyn Connector>, calls_max: usize) -> Self {
-        Dispatch { connector, places: Arc::new(Semaphore::new(calls_max)) }
+        Dispatch { connector, places: Arc::new(Semaphore::new(calls_max)), jobs: Arc::default() }
+    }
+
+    /// Performs a call, once there is a place for it. What stays inside takes none: an execution that it starts has
+    /// calls of its own, and those must not wait for this one.
+    pub(crate) async fn perform(&self, call: Call) -> Outcome {
+        let _place = match self.connector.stays_inside(&call.resource) {
+            true => None,
+            false => self.places.acquire().await.ok(),
+        };
+        self.connector.perform(call).await
+    }
+
+    /// A task is settled: who still waits for its job has no reason to.
+    pub(crate) fn settled(&self, id: ExecutionId, task: TaskId) {
+        if let Some(settled) = self.jobs.by_task().remove(&(id, task)) {
+            settled.cancel();
+        }
     }
 }
 
-/// Pushes a task of a live execution.
+/// Pushes a task of a live execution, or goes on waiting for the job that it submitted before.
 pub(crate) fn call(
     shared: &Arc<Shared>,
     id: ExecutionId,
@@ -53,30 +75,158 @@ pub(crate) fn call(
         idempotency_id: format!("{id}-{:x}", task.0),
         trace_header: execution.facts().trace_header.clone(),
     };
-    shared.underway.spawn(perform(shared.clone(), id, task, call));
+    let pushed = Pushed { shared: shared.clone(), id, task, call };
+    match pushed.pattern() {
+        Pattern::Sync | Pattern::Sync2 => {
+            let wanted = shared.dispatch.jobs.wanted(id, task);
+            shared.underway.spawn(pushed.submit_and_wait(view.submission, wanted));
+        }
+        Pattern::RequestResponse | Pattern::WaitForTaskToken => {
+            shared.underway.spawn(pushed.push_and_tell());
+        }
+    }
 }
 
-async fn perform(shared: Arc<Shared>, id: ExecutionId, task: TaskId, call: Call) {
-    let waits_for_token =
-        matches!(&call.resource, Resource::Service(service) if service.pattern == Pattern::WaitForTaskToken);
-    let outcome = tokio::select! {
-        outcome = async {
-            let _place = shared.dispatch.places.acquire().await;
-            shared.dispatch.connector.perform(call).await
-        } => outcome,
-        // The row stays, and the next start pushes the task again.
-        () = shared.stopping() => return,
-    };
-    let event = match outcome {
-        Outcome::Succeeded(output) if waits_for_token => Event::TaskSubmitted { task, output },
+/// A task whose outbox row is there.
+struct Pushed {
+    shared: Arc<Shared>,
+    id: ExecutionId,
+    task: TaskId,
+    call: Call,
+}
+
+impl Pushed {
+    fn pattern(&self) -> Pattern {
+        match &self.call.resource {
+            Resource::Service(service) => service.pattern,
+            Resource::Lambda(_) | Resource::Activity(_) => Pattern::RequestResponse,
+        }
+    }
+
+    async fn push_and_tell(self) {
+        let Some(outcome) = self.push().await else { return };
+        let event = match outcome {
+            Outcome::Succeeded(output) if self.pattern() == Pattern::WaitForTaskToken => {
+                Event::TaskSubmitted { task: self.task, output }
+            }
+            outcome => self.ended(outcome),
+        };
+        self.tell(event).await;
+    }
+
+    /// Submits a job, unless that was done before, and waits for its end or until nobody wants it any more.
+    async fn submit_and_wait(self, submission: Option<Arc<str>>, wanted: Wanted) {
+        let submission = match submission {
+            Some(submission) => submission,
+            None => match self.push().await {
+                None => return,
+                Some(failed @ Outcome::Failed { .. }) => {
+                    self.tell(self.ended(failed)).await;
+                    return;
+                }
+                Some(Outcome::Succeeded(output)) => {
+                    let submitted = Event::TaskSubmitted { task: self.task, output: output.clone() };
+                    match self.tell(submitted).await {
+                        Told::Kept => output,
+                        Told::TooLate => return self.cancel(output).await,
+                        Told::Lost => return,
+                    }
+                }
+            },
+        };
+        let connector = self.shared.dispatch.connector.clone();
+        let outcome = tokio::select! {
+            outcome = connector.job_end(self.call.clone(), submission.clone()) => outcome,
+            () = wanted.no_longer() => return self.cancel(submission).await,
+            () = self.shared.stopping() => return,
+        };
+        self.tell(self.ended(outcome)).await;
+    }
+
+    /// What came of the call; nothing when the server stops: the row stays, and the next start pushes it again.
+    async fn push(&self) -> Option<Outcome> {
+        let dispatch = &self.shared.dispatch;
+        tokio::select! {
+            outcome = dispatch.perform(self.call.clone()) => Some(outcome),
+            () = self.shared.stopping() => None,
+        }
+    }
+
+    /// Ends a job whose task is over. A crash before that leaves it to itself, as AWS's best effort may.
+    async fn cancel(&self, submission: Arc<str>) {
+        self.shared.dispatch.connector.cancel_job(self.call.clone(), submission).await;
+    }
+
+    fn ended(&self, outcome: Outcome) -> Event {
+        ended(self.task, outcome)
+    }
+
+    async fn tell(&self, event: Event) -> Told {
+        let Err(failed) = self.shared.deliver_patiently(self.id, event).await else { return Told::Kept };
+        match failed.trouble() {
+            // The task was over before: timed out, or its execution stopped.
+            None => Told::TooLate,
+            Some(refusal) => {
+                tracing::error!(execution = %self.id, %refusal,
+                    "the outcome of a task is lost; the next start pushes it again");
+                Told::Lost
+            }
+        }
+    }
+}
+
+/// What became of an event about a task.
+enum Told {
+    Kept,
+    TooLate,
+    Lost,
+}
+
+/// The event that ends a task.
+pub(crate) fn ended(task: TaskId, outcome: Outcome) -> Event {
+    match outcome {
         Outcome::Succeeded(output) => Event::TaskSucceeded { task, output },
         Outcome::Failed { error, cause } => {
             Event::TaskFailed { task, error: Some(error), cause: Some(cause) }
         }
-    };
-    // Kept; or the task was over before: timed out, or its execution stopped.
-    if let Err(Some(refusal)) = shared.deliver_patiently(id, event).await.map_err(Failed::trouble) {
-        tracing::error!(execution = %id, %refusal, "the outcome of a task is lost; the next start pushes it again");
+    }
+}
+
+/// The jobs that are waited for.
+#[derive(Default)]
+struct Jobs {
+    by_task: Mutex<HashMap<(ExecutionId, TaskId), CancellationToken>>,
+}
+
+impl Jobs {
+    fn wanted(self: &Arc<Self>, id: ExecutionId, task: TaskId) -> Wanted {
+        let settled = CancellationToken::new();
+        self.by_task().insert((id, task), settled.clone());
+        Wanted { jobs: self.clone(), key: (id, task), settled }
+    }
+
+    fn by_task(&self) -> MutexGuard<'_, HashMap<(ExecutionId, TaskId), CancellationToken>> {
+        // Nothing panics while it is held; and an entry is whole or absent.
+        self.by_task.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One job that is wanted until its task is settled.
+struct Wanted {
+    jobs: Arc<Jobs>,
+    key: (ExecutionId, TaskId),
+    settled: CancellationToken,
+}
+
+impl Wanted {
+    async fn no_longer(&self) {
+        self.settled.cancelled().await;
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.jobs.by_task().remove(&self.key);
     }
 }
 

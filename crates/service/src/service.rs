@@ -117,7 +117,8 @@ impl Shared {
                 Effect::SetTimer(timer) => self.alarm.set(timer.due_ms),
                 Effect::Offer { activity, .. } => self.activities.offered(&activity),
                 Effect::Call(task) => dispatch::call(self, id, execution, machine, task),
-                Effect::ClearTimer(_) | Effect::Withdraw { .. } | Effect::Settle(_) => {}
+                Effect::Settle(task) => self.dispatch.settled(id, task),
+                Effect::ClearTimer(_) | Effect::Withdraw { .. } => {}
             }
         }
     }

@@ -10,8 +10,6 @@ use serde_json::Value;
 
 /// How Loveless says that it does not have something.
 const REFUSALS: [&str; 3] = ["Loveless does not", "UnknownOperationException", "The resource provided arn:"];
-/// Tasks of `arn:aws:states:::states:startExecution` that wait for the execution's end or its token.
-const AWAITED: [&str; 3] = [".sync", ".sync:2", ".waitForTaskToken"];
 
 /// A feature, in the order in which it claims a case that uses several: what is asked of the API comes first, because
 /// it is refused before a definition is looked at.
@@ -21,19 +19,12 @@ pub(super) enum Feature {
     Express,
     Versions,
     DistributedMap,
-    NestedExecution,
     Service,
 }
 
 impl Feature {
-    pub(super) const ALL: [Self; 6] = [
-        Self::DistributedMap,
-        Self::NestedExecution,
-        Self::Service,
-        Self::Express,
-        Self::Versions,
-        Self::TestState,
-    ];
+    pub(super) const ALL: [Self; 5] =
+        [Self::DistributedMap, Self::Service, Self::Express, Self::Versions, Self::TestState];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -41,7 +32,6 @@ impl Feature {
             Self::Express => "Express workflows",
             Self::Versions => "Versions and aliases",
             Self::DistributedMap => "Distributed Map",
-            Self::NestedExecution => "Nested executions that are waited for",
             Self::Service => "Tasks of other AWS services",
         }
     }
@@ -55,7 +45,6 @@ impl Feature {
             Self::DistributedMap => {
                 "`Mode: DISTRIBUTED`, `ItemReader`, `ResultWriter`, operations on map runs"
             }
-            Self::NestedExecution => "`states:startExecution` with `.sync`, `.sync:2` or `.waitForTaskToken`",
             Self::Service => {
                 "`arn:aws:states:::` of services other than Lambda and Step Functions, `aws-sdk:`"
             }
@@ -150,11 +139,9 @@ impl Uses {
         let Some((_, integration)) = arn.split_once(":states:::") else {
             return;
         };
-        let (service, action) = integration.split_once(':').unwrap_or((integration, ""));
+        let service = integration.split_once(':').map_or(integration, |(service, _)| service);
         let feature = match service {
-            "lambda" => return,
-            "states" if AWAITED.iter().any(|suffix| action.ends_with(suffix)) => Feature::NestedExecution,
-            "states" => return,
+            "lambda" | "states" => return,
             _ => Feature::Service,
         };
         self.found.insert(Use { feature, integration: integration.to_owned() });
@@ -183,9 +170,9 @@ mod tests {
             ("arn:aws:states:::states:startExecution", None),
             ("arn:aws:lambda:us-east-1:000000000000:function:f", None),
             ("arn:aws:states:us-east-1:000000000000:activity:a", None),
-            ("arn:aws:states:::states:startExecution.sync", Some(Feature::NestedExecution)),
-            ("arn:aws:states:::states:startExecution.sync:2", Some(Feature::NestedExecution)),
-            ("arn:aws:states:::states:startExecution.waitForTaskToken", Some(Feature::NestedExecution)),
+            ("arn:aws:states:::states:startExecution.sync", None),
+            ("arn:aws:states:::states:startExecution.sync:2", None),
+            ("arn:aws:states:::states:startExecution.waitForTaskToken", None),
             ("arn:aws:states:::dynamodb:putItem", Some(Feature::Service)),
             ("arn:aws-cn:states:::aws-sdk:sfn:startExecution", Some(Feature::Service)),
         ] {
