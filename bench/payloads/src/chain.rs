@@ -112,6 +112,8 @@ pub fn start(input: Arc<str>) -> Event {
         region: "us-east-1".into(),
         input,
         trace_header: None,
+        express: false,
+        log: None,
     }))
 }
 

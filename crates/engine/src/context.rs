@@ -48,18 +48,21 @@ impl Surroundings<'_> {
     fn execution_object(&self, facts: &Facts) -> Json {
         let input =
             self.execution.heap.get(facts.input).map_or(Json::Null, |payload| payload.value().clone());
-        let redrives = &self.execution.redrives;
         let mut members = vec![
             ("Id", Json::from(facts.arn.as_str())),
             ("Input", input),
             ("StartTime", Json::from(timestamp::format(facts.started_ms).as_str())),
             ("Name", Json::from(facts.name.as_str())),
             ("RoleArn", Json::from(facts.role_arn.as_str())),
-            ("RedriveCount", Json::from(i64::from(redrives.count()))),
         ];
-        // Only after a redrive (asl-facts 14).
-        members
-            .extend(redrives.last_ms().map(|ms| ("RedriveTime", Json::from(timestamp::format(ms).as_str()))));
+        // An EXPRESS execution cannot be redriven (recorded).
+        if !facts.express {
+            let redrives = &self.execution.redrives;
+            members.push(("RedriveCount", Json::from(i64::from(redrives.count()))));
+            // Only after a redrive (asl-facts 14).
+            let last = redrives.last_ms().map(|ms| Json::from(timestamp::format(ms).as_str()));
+            members.extend(last.map(|time| ("RedriveTime", time)));
+        }
         Json::object(members)
     }
 

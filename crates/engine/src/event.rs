@@ -78,6 +78,10 @@ pub struct Start {
     pub input: Arc<str>,
     /// The trace header of the request.
     pub trace_header: Option<String>,
+    /// Whether its machine is an EXPRESS one.
+    pub express: bool,
+    /// How the caller logs it, in the caller's own words; nothing here depends on it.
+    pub log: Option<Arc<str>>,
 }
 
 /// Why an event changed nothing.

@@ -64,6 +64,10 @@ pub struct Facts {
     pub input: PayloadId,
     /// `X-Amzn-Trace-Id` of the request that started it.
     pub trace_header: Option<String>,
+    /// Whether its machine is an EXPRESS one.
+    pub express: bool,
+    /// How the caller logs it, in the caller's own words; nothing here depends on it.
+    pub log: Option<Arc<str>>,
 }
 
 /// Where an execution stands.
@@ -418,6 +422,11 @@ impl Execution {
     /// Gives back the text of a payload that was named before the checkpoint.
     pub fn fill(&mut self, id: PayloadId, text: Arc<str>) {
         self.heap.insert(id, Payload::of_text(text));
+    }
+
+    /// Bytes of the payloads that it holds in memory: those that it needs, and some that it needed before.
+    pub fn held_bytes(&self) -> usize {
+        self.heap.bytes()
     }
 
     /// The timers that are set now.

@@ -72,6 +72,11 @@ impl Heap {
         self.payloads.get(&id)
     }
 
+    /// Bytes of text held now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether enough has been added since the last sweep to pay for another: the cost stays constant per byte.
     pub(crate) fn wants_sweep(&self) -> bool {
         self.bytes > SWEEP_BYTES_MIN && self.bytes > 2 * self.bytes_swept

@@ -23,6 +23,9 @@ use crate::moment::{Dice, Moment};
 use crate::payload::{Payload, PayloadId};
 use crate::redrive::Redriven;
 
+/// How long an EXPRESS execution may take (asl-facts 18).
+const EXPRESS_SECONDS_MAX: u64 = 5 * 60;
+
 /// A step that is being decided.
 pub(crate) struct Step<'a> {
     pub(crate) machine: &'a Machine,
@@ -86,6 +89,11 @@ impl<'a> Step<'a> {
         at: Moment<'a>,
         limits: Limits,
     ) -> Step<'a> {
+        // Not at the end of the step before: who tells a log of its history still found every text in memory.
+        if execution.heap.wants_sweep() {
+            let live = execution.live_payloads();
+            execution.heap.sweep(&live);
+        }
         execution.step += 1;
         Step {
             frames_before: execution.counters.frame,
@@ -126,6 +134,8 @@ impl<'a> Step<'a> {
             started_ms: self.at.now_ms,
             input,
             trace_header: start.trace_header,
+            express: start.express,
+            log: start.log,
         });
         self.execution.facts = Some(facts.clone());
         self.others.push(Change::Started(facts));
@@ -134,9 +144,10 @@ impl<'a> Step<'a> {
         self.open_frame(None, ContainerId::ROOT, 0, input);
     }
 
-    /// The machine's TimeoutSeconds begin.
+    /// The machine's TimeoutSeconds begin, or the five minutes of an EXPRESS execution where those are shorter.
     pub(crate) fn set_deadline(&mut self) {
-        let Some(seconds) = self.machine.timeout_seconds else { return };
+        let longest = self.execution.facts().express.then_some(EXPRESS_SECONDS_MAX);
+        let Some(seconds) = self.machine.timeout_seconds.into_iter().chain(longest).min() else { return };
         let number = self.number();
         let timer = Timer { id: TimerId::of_execution(number), due_ms: self.after_seconds(seconds) };
         self.execution.deadline = Some(timer);
@@ -220,10 +231,6 @@ impl<'a> Step<'a> {
             _ => true,
         };
         changes.extend(self.others.into_iter().filter(lives));
-        if self.execution.heap.wants_sweep() {
-            let live = self.execution.live_payloads();
-            self.execution.heap.sweep(&live);
-        }
         Transition { changes, history: self.history, effects: without_pairs(self.effects) }
     }
 

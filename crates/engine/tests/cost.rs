@@ -51,6 +51,8 @@ fn a_large_map_fails_and_is_redriven_at_the_price_of_one_iteration() {
         region: "us-east-1".into(),
         input: format!("[{}]", items.join(",")).into(),
         trace_header: None,
+        express: false,
+        log: None,
     };
     let mut execution = Execution::new();
     step(&machine, &mut execution, Event::Start(Box::new(start)), limits);

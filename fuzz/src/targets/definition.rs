@@ -81,7 +81,7 @@ fn play(machine: &Arc<Machine>, dice: &mut Dice) -> Result<(), String> {
     let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };
     let mut run = Run::new(machine.clone(), limits, dice.next(), &surroundings);
     let input = value(dice).to_text().into();
-    run.apply(start(input))?.map_err(|rejected| format!("the start was rejected: {rejected:?}"))?;
+    run.apply(start(input, false))?.map_err(|rejected| format!("the start was rejected: {rejected:?}"))?;
     for _ in 0..EVENTS_MAX {
         if run.ended() && dice.chance(50) {
             break;

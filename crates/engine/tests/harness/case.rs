@@ -28,8 +28,18 @@ use super::run::{Run, Surroundings, ZERO_MS, start};
 use super::show::{effect_line, failure_words, history_line, numbered, shown, task_name, timer_name};
 use super::timeless::jsonata;
 
-const FIELDS: [&str; 9] =
-    ["comment", "machine", "input", "input_text", "limits", "seed", "deleted_activities", "script", "expect"];
+const FIELDS: [&str; 10] = [
+    "comment",
+    "machine",
+    "express",
+    "input",
+    "input_text",
+    "limits",
+    "seed",
+    "deleted_activities",
+    "script",
+    "expect",
+];
 
 /// A case, read from its file.
 pub(crate) struct Case {
@@ -39,6 +49,7 @@ pub(crate) struct Case {
     limits: Limits,
     seed: u64,
     surroundings: Surroundings,
+    express: bool,
     script: Vec<Json>,
     pub(crate) expect: Option<Json>,
 }
@@ -49,7 +60,9 @@ impl Case {
         let whole = json.as_object().ok_or("a case is an object")?.clone();
         known(&whole, &FIELDS)?;
         let definition = whole.get("machine").ok_or("a case has a 'machine'")?;
-        let machine = self::definition(&definition.to_text())?;
+        let express = json["express"] == Json::from(true);
+        let machine_type = if express { MachineType::Express } else { MachineType::Standard };
+        let machine = self::definition(&definition.to_text(), machine_type)?;
         let input = match (json.get("input"), json["input_text"].as_str()) {
             (Some(input), None) => input.to_text().into(),
             (None, Some(text)) => text.into(),
@@ -64,6 +77,7 @@ impl Case {
             limits: limits(&json["limits"])?,
             seed: json["seed"].as_i64().unwrap_or_default() as u64,
             surroundings: Surroundings { deleted_activities },
+            express,
             script: json["script"].as_array().unwrap_or_default().to_vec(),
             expect: json.get("expect").cloned(),
             whole,
@@ -81,7 +95,7 @@ impl Case {
     pub(crate) fn play(&self) -> Result<Json, String> {
         let mut run = Run::new(self.machine.clone(), self.limits, self.seed, &self.surroundings);
         let mut trace = Vec::new();
-        event(&mut run, start(self.input.clone()), "start", &mut trace)?;
+        event(&mut run, start(self.input.clone(), self.express), "start", &mut trace)?;
         for entry in &self.script {
             let fields = entry.as_object().ok_or("an entry of the script is an object")?;
             for _ in 0..entry["times"].as_i64().unwrap_or(1) {
@@ -118,7 +132,7 @@ impl Case {
         known(fields, &[common, &["event", "at_ms", "times", "task", "state", "nth"]].concat())?;
         let mut due_ms = None;
         let (made, words) = match kind {
-            "start" => (start(self.input.clone()), String::new()),
+            "start" => (start(self.input.clone(), self.express), String::new()),
             "stop" => {
                 let failure = engine::Failure { error: text("error"), cause: text("cause") };
                 let words = failure_words(&failure);
@@ -180,7 +194,11 @@ impl Case {
         let text = |name: &str| entry[name].as_str().map(Arc::<str>::from);
         let token = text("token");
         let mut words = token.as_ref().map(|token| format!(" token={token}")).unwrap_or_default();
-        let onto = entry.get("onto").map(|onto| definition(&onto.to_text())).transpose()?.map(Arc::new);
+        let onto = entry
+            .get("onto")
+            .map(|onto| definition(&onto.to_text(), MachineType::Standard))
+            .transpose()?
+            .map(Arc::new);
         let input = entry.get("input").map(|input| Arc::<str>::from(input.to_text()));
         if onto.is_none() && entry.get("from").is_none() {
             return Ok(Ok((Redrive { token, graft: None }, words)));
@@ -211,8 +229,8 @@ impl Case {
 }
 
 /// A definition, ready to run.
-fn definition(text: &str) -> Result<Machine, String> {
-    parse(text, MachineType::Standard, &jsonata()).map_err(|diagnostics| {
+fn definition(text: &str, machine_type: MachineType) -> Result<Machine, String> {
+    parse(text, machine_type, &jsonata()).map_err(|diagnostics| {
         let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         lines.join("\n")
     })

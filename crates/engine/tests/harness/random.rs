@@ -74,7 +74,8 @@ fn play(seed: u64) -> Result<(bool, u64), String> {
     let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };
     let mut run = Run::new(machine, limits, seed, &surroundings);
     let input = value(&mut dice).to_text().into();
-    run.apply(start(input))?.map_err(|rejected| format!("the start was rejected: {rejected:?}"))?;
+    run.apply(start(input, dice.chance(25)))?
+        .map_err(|rejected| format!("the start was rejected: {rejected:?}"))?;
     for _ in 0..EVENTS_MAX {
         run.now_ms += dice.below(3000) as i64;
         let event = match run.ended() {
@@ -95,7 +96,7 @@ fn event(run: &mut Run<'_>, corrected: &Arc<Machine>, dice: &mut Dice) -> Event 
     match dice.below(20) {
         0 => Event::Timer(any_timer(run, dice)),
         1 if dice.chance(20) => Event::Stop { error: text(dice), cause: text(dice) },
-        1 if dice.chance(20) => start("{}".into()),
+        1 if dice.chance(20) => start("{}".into(), false),
         1 if dice.chance(10) => redrive(run, corrected, dice),
         2 => Event::Heartbeat(task(run, dice)),
         3 if dice.chance(50) => Event::TaskDelivered(task(run, dice)),

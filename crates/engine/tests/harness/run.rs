@@ -60,7 +60,7 @@ pub(crate) struct Run<'a> {
 }
 
 /// The start of an execution with this input.
-pub(crate) fn start(input: Arc<str>) -> Event {
+pub(crate) fn start(input: Arc<str>, express: bool) -> Event {
     const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:machine";
     Event::Start(Box::new(Start {
         arn: "arn:aws:states:us-east-1:000000000000:execution:machine:run".into(),
@@ -71,6 +71,8 @@ pub(crate) fn start(input: Arc<str>) -> Event {
         region: "us-east-1".into(),
         input,
         trace_header: None,
+        express,
+        log: None,
     }))
 }
 
