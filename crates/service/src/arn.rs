@@ -25,6 +25,11 @@ impl Place {
         self.states("execution", &format!("{machine}:{name}"))
     }
 
+    /// One run of an EXPRESS machine: a name may have many, and the last part tells them apart.
+    pub fn express(&self, machine: &str, name: &str, run: &str) -> String {
+        self.states("express", &format!("{machine}:{name}:{run}"))
+    }
+
     /// An activity.
     pub fn activity(&self, name: &str) -> String {
         self.states("activity", name)

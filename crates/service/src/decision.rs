@@ -18,6 +18,7 @@ use store::{ExecutionId, StepWrite, Timer};
 
 use crate::clock::now_ms;
 use crate::live::Live;
+use crate::log::{self, Told};
 use crate::owner::Failed;
 use crate::pool::caught;
 use crate::redrive::Amendment;
@@ -37,7 +38,7 @@ pub(crate) struct Case {
 /// What came of a case.
 pub(crate) enum Decided {
     /// A step, which the execution has in it.
-    Step { live: Box<Live>, write: Box<StepWrite>, effects: Vec<Effect> },
+    Step { live: Box<Live>, write: Box<StepWrite>, effects: Vec<Effect>, told: Option<Box<Told>> },
     /// Nothing: the execution is as it was, or absent when nobody knows how it is.
     Nothing { live: Option<Box<Live>>, failed: Failed },
 }
@@ -64,7 +65,7 @@ impl Case {
         let Case { id, event, amendment, timer, mut live } = self;
         let decided = caught(|| decide(shared, id, event, amendment.as_deref(), timer, &mut live));
         let message = match decided {
-            Ok(Ok((write, effects))) => return Decided::Step { live, write, effects },
+            Ok(Ok((write, effects, told))) => return Decided::Step { live, write, effects, told },
             Ok(Err(failed)) => return Decided::Nothing { live: Some(live), failed },
             Err(message) => message,
         };
@@ -75,6 +76,9 @@ impl Case {
     }
 }
 
+/// The rows of a step, its effects, and what of it is told to a log.
+type Made = (Box<StepWrite>, Vec<Effect>, Option<Box<Told>>);
+
 fn decide(
     shared: &Shared,
     id: ExecutionId,
@@ -82,7 +86,7 @@ fn decide(
     amendment: Option<&Amendment>,
     timer: Option<Timer>,
     live: &mut Live,
-) -> Result<(Box<StepWrite>, Vec<Effect>), Failed> {
+) -> Result<Made, Failed> {
     let expect = live.expect();
     let now_ms = now_ms();
     let definition = match (amendment, &mut event) {
@@ -100,7 +104,9 @@ fn decide(
         engine::apply(machine, &mut live.execution, event, at, shared.limits()).map_err(Failed::Rejected)?;
     live.definition = definition;
     let write = live.step(id, expect, &transition, timer);
-    Ok((Box::new(write), transition.effects))
+    // Now, because the next step may forget the texts; it is told when this one is durable.
+    let told = log::told(&live.execution, &transition.history).map(Box::new);
+    Ok((Box::new(write), transition.effects, told))
 }
 
 /// What a decision may ask of this service.

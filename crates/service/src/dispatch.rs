@@ -17,6 +17,7 @@ use store::{ExecutionId, OutboxRow, Shards};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::express;
 use crate::live::Live;
 use crate::owner::Failed;
 use crate::refusal::Refusal;
@@ -239,7 +240,10 @@ pub(crate) async fn reissue(shared: &Arc<Shared>) -> Result<(), Refusal> {
         after = Some((*last, row.id));
         // The rows of an execution lie together: a Map with a thousand calls out is loaded once.
         for rows in rows.chunk_by(|(one, _), (other, _)| one == other) {
-            reissue_rows(shared, rows).await?;
+            match rows {
+                [(id, row)] if row.id == express::ROW => express::run_again(shared, *id, &row.body),
+                rows => reissue_rows(shared, rows).await?,
+            }
         }
     }
 }

@@ -130,7 +130,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Chunk, Refusal> {
 }
 
 /// The payloads that an event shows.
-fn payloads_of(kind: &HistoryKind) -> Vec<PayloadId> {
+pub(crate) fn payloads_of(kind: &HistoryKind) -> Vec<PayloadId> {
     match kind {
         HistoryKind::ExecutionStarted { input, .. } | HistoryKind::StateEntered { input, .. } => vec![*input],
         HistoryKind::ExecutionSucceeded { output } => vec![*output],

@@ -64,6 +64,12 @@ pub struct MachineRecord {
     pub tags: Vec<(String, String)>,
 }
 
+impl MachineRecord {
+    fn machine_type(&self) -> MachineType {
+        if self.express { MachineType::Express } else { MachineType::Standard }
+    }
+}
+
 /// What CreateStateMachine asks for.
 #[derive(Clone, Debug, Default)]
 pub struct CreateMachine {
@@ -125,10 +131,6 @@ impl Machines {
         check_name(&request.name)?;
         let machine_type = if request.express { MachineType::Express } else { MachineType::Standard };
         self.compile(&request.definition, machine_type).await?;
-        if request.express {
-            let why = "Loveless does not run EXPRESS state machines yet; create it with type STANDARD";
-            return Err(Refusal::StateMachineTypeNotSupported(why.into()));
-        }
         let record = MachineRecord {
             arn: self.place.machine(&request.name),
             definition: self.keep_definition(&request.definition).await?,
@@ -170,7 +172,7 @@ impl Machines {
         }
         let before = record.clone();
         if let Some(definition) = &request.definition {
-            self.compile(definition, MachineType::Standard).await?;
+            self.compile(definition, record.machine_type()).await?;
             record.definition = self.keep_definition(definition).await?;
         }
         if let Some(role_arn) = request.role_arn {

@@ -24,6 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::decision::{Case, Decided};
 use crate::execution::ExecutionRecord;
 use crate::live::Live;
+use crate::log::Told;
 use crate::pool::{self, NoRoom, Undone};
 use crate::redrive::Amendment;
 use crate::refusal::Refusal;
@@ -137,6 +138,7 @@ enum Landed {
         job: Job,
         live: Box<Live>,
         effects: Vec<Effect>,
+        told: Option<Box<Told>>,
         result: Result<StepOutcome, StoreError>,
     },
 }
@@ -249,7 +251,12 @@ impl Owner {
                 Err(failed) => answer(job, Err(failed)),
             },
             Landed::Undecided { job, live, failed } => self.undecided(job, live, failed),
-            Landed::Committed { job, live, effects, result } => self.committed(job, live, effects, result),
+            Landed::Committed { job, live, effects, told, result } => {
+                if let (Some(told), Ok(StepOutcome::Committed { .. })) = (told, &result) {
+                    self.shared.tell(*told);
+                }
+                self.committed(job, live, effects, result);
+            }
         }
         self.go_on(id);
     }
@@ -332,9 +339,9 @@ impl Landed {
 /// Hands the step of a decision to the committer, if one came of it.
 async fn commit(committer: CommitterHandle, job: Job, decided: Decided) -> Landed {
     match decided {
-        Decided::Step { live, write, effects } => {
+        Decided::Step { live, write, effects, told } => {
             let result = committer.commit(*write).await;
-            Landed::Committed { job, live, effects, result }
+            Landed::Committed { job, live, effects, told, result }
         }
         Decided::Nothing { live, failed } => Landed::Undecided { job, live, failed },
     }

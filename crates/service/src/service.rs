@@ -29,7 +29,9 @@ use crate::dispatch::{self, Dispatch};
 use crate::execution::{
     Described, ExecutionPage, ExecutionRecord, ListExecutions, StartExecution, Started, group_of, status_code,
 };
+use crate::express::{self, Express};
 use crate::history::{self, HistoryPage, HistoryRange};
+use crate::log::{LogPlan, LogSink, NoLogs, Told};
 use crate::machine::{CreateMachine, MachineRecord, Machines, UpdateMachine, decode};
 use crate::owner::{Answer, Failed, JOBS_MAX, Job, Owner};
 use crate::pool::Pool;
@@ -57,15 +59,27 @@ pub struct ServiceOptions {
     pub limits: Limits,
     /// Pushed tasks that run at the same time.
     pub calls_max: usize,
+    /// EXPRESS executions that run at the same time: each is in memory whole.
+    pub express_max: usize,
     /// What compiles and evaluates expressions.
     pub jsonata: Arc<dyn Jsonata>,
+    /// Where executions are logged.
+    pub logs: Arc<dyn LogSink>,
 }
 
 impl ServiceOptions {
-    /// AWS's limits, and room for a thousand calls: Lambda's own default concurrency.
+    /// AWS's limits, and room for a thousand calls: Lambda's own default concurrency. Twice as many EXPRESS executions may
+    /// run: even if each held payloads of a megabyte, a usual machine has the memory.
     pub fn new(place: Place) -> Self {
         let jsonata = Arc::new(Evaluator::new(jsonata::Limits::STRICT));
-        ServiceOptions { place, limits: Limits::STRICT, calls_max: 1000, jsonata }
+        ServiceOptions {
+            place,
+            limits: Limits::STRICT,
+            calls_max: 1000,
+            express_max: 2000,
+            jsonata,
+            logs: Arc::new(NoLogs),
+        }
     }
 }
 
@@ -85,6 +99,7 @@ pub(crate) struct Shared {
     pub(crate) closings: Closings,
     pub(crate) redrives: Underway,
     pub(crate) dispatch: Dispatch,
+    pub(crate) express: Express,
     pub(crate) tokens: Tokens,
     pub(crate) pool: Arc<Pool>,
     /// What a stop waits for before it closes the inboxes: tasks between their queue and a worker, and calls whose
@@ -102,6 +117,16 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn limits(&self) -> Limits {
         self.options.limits
+    }
+
+    /// Where this service is.
+    pub(crate) fn place(&self) -> &Place {
+        &self.options.place
+    }
+
+    /// Tells a log.
+    pub(crate) fn tell(&self, told: Told) {
+        self.options.logs.tell(told);
     }
 
     /// Performs the effects of a step that is durable.
@@ -258,6 +283,7 @@ impl Service {
             closings: Closings::default(),
             redrives: Underway::new(catalogue),
             dispatch: Dispatch::new(connector, options.calls_max),
+            express: Express::new(committer.clone(), options.express_max),
             tokens,
             pool,
             underway: TaskTracker::new(),
@@ -460,6 +486,25 @@ impl Service {
     /// # Errors
     /// The machine, the name or the input; or another execution of the same name.
     pub async fn start_execution(&self, request: StartExecution) -> Result<Started, Refusal> {
+        let ordered = self.ordered(request).await?;
+        if ordered.machine.express {
+            return express::start(&self.shared, ordered).await;
+        }
+        let (input, definition) = (ordered.input.clone(), ordered.machine.definition.clone());
+        let start = ordered.into_start(self.place());
+        let arn = start.arn.clone();
+        let id = ExecutionId::of(&arn);
+        let sent = self.shared.send(id, Event::Start(Box::new(start)), Some(definition), None).await;
+        match sent {
+            Ok(answer) => Ok(Started { arn, started_ms: answer.record.started_ms }),
+            Err(Failed::NameTaken | Failed::Rejected(_)) => self.started_before(arn, &input).await,
+            Err(Failed::Absent) => Err(Refusal::ExecutionDoesNotExist(arn)),
+            Err(failed) => Err(failed.into_refusal()),
+        }
+    }
+
+    /// Checks what a start asks for.
+    pub(crate) async fn ordered(&self, request: StartExecution) -> Result<Ordered, Refusal> {
         let (machine, _) = self.shared.machines.record(&request.machine_arn).await?;
         if machine.deleting {
             return Err(Refusal::StateMachineDeleting(machine.arn));
@@ -468,25 +513,7 @@ impl Service {
         check_name(&name)?;
         let input: Arc<str> = request.input.as_deref().unwrap_or("{}").into();
         self.check_input(&input)?;
-        let arn = self.place().execution(&machine.name, &name);
-        let start = Start {
-            arn: arn.clone(),
-            name,
-            machine_arn: machine.arn.clone(),
-            machine_name: machine.name,
-            role_arn: machine.role_arn,
-            region: self.place().region.clone(),
-            input: input.clone(),
-            trace_header: request.trace_header,
-        };
-        let id = ExecutionId::of(&arn);
-        let sent = self.shared.send(id, Event::Start(Box::new(start)), Some(machine.definition), None).await;
-        match sent {
-            Ok(answer) => Ok(Started { arn, started_ms: answer.record.started_ms }),
-            Err(Failed::NameTaken | Failed::Rejected(_)) => self.started_before(arn, &input).await,
-            Err(Failed::Absent) => Err(Refusal::ExecutionDoesNotExist(arn)),
-            Err(failed) => Err(failed.into_refusal()),
-        }
+        Ok(Ordered { machine, name, input, trace_header: request.trace_header })
     }
 
     pub(crate) fn check_input(&self, input: &str) -> Result<(), Refusal> {
@@ -572,7 +599,10 @@ impl Service {
     /// # Errors
     /// No such machine, or a cursor that is none.
     pub async fn list_executions(&self, request: ListExecutions) -> Result<ExecutionPage, Refusal> {
-        self.shared.machines.record(&request.machine_arn).await?;
+        let (machine, _) = self.shared.machines.record(&request.machine_arn).await?;
+        if machine.express {
+            return Err(Refusal::StateMachineTypeNotSupported(String::new()));
+        }
         self.page(request).await
     }
 
@@ -626,6 +656,33 @@ impl Service {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+}
+
+/// A start that was checked.
+pub(crate) struct Ordered {
+    pub(crate) machine: MachineRecord,
+    pub(crate) name: String,
+    pub(crate) input: Arc<str>,
+    pub(crate) trace_header: Option<String>,
+}
+
+impl Ordered {
+    /// The first event of a STANDARD execution.
+    pub(crate) fn into_start(self, place: &Place) -> Start {
+        let Ordered { machine, name, input, trace_header } = self;
+        Start {
+            arn: place.execution(&machine.name, &name),
+            name,
+            machine_arn: machine.arn,
+            machine_name: machine.name,
+            role_arn: machine.role_arn,
+            region: place.region.clone(),
+            input,
+            trace_header,
+            express: false,
+            log: LogPlan::of(machine.logging.as_ref()).map(|plan| plan.kept()),
+        }
     }
 }
 

@@ -16,20 +16,17 @@ const REFUSALS: [&str; 3] = ["Loveless does not", "UnknownOperationException", "
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Feature {
     TestState,
-    Express,
     Versions,
     DistributedMap,
     Service,
 }
 
 impl Feature {
-    pub(super) const ALL: [Self; 5] =
-        [Self::DistributedMap, Self::Service, Self::Express, Self::Versions, Self::TestState];
+    pub(super) const ALL: [Self; 4] = [Self::DistributedMap, Self::Service, Self::Versions, Self::TestState];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::TestState => "TestState",
-            Self::Express => "Express workflows",
             Self::Versions => "Versions and aliases",
             Self::DistributedMap => "Distributed Map",
             Self::Service => "Tasks of other AWS services",
@@ -40,7 +37,6 @@ impl Feature {
     pub(super) fn sign(self) -> &'static str {
         match self {
             Self::TestState => "the operation `TestState`",
-            Self::Express => "type `EXPRESS`, the operation `StartSyncExecution`",
             Self::Versions => "`publish`, operations on versions and aliases",
             Self::DistributedMap => {
                 "`Mode: DISTRIBUTED`, `ItemReader`, `ResultWriter`, operations on map runs"
@@ -70,9 +66,6 @@ pub(super) fn awaited(case: &Value, difference: &str) -> Option<Use> {
 /// All features that a case uses, those that claim it first coming first.
 pub(super) fn uses(case: &Value) -> BTreeSet<Use> {
     let mut uses = Uses::default();
-    if case["type"] == "EXPRESS" {
-        uses.add(Feature::Express);
-    }
     uses.look_into(&case["definition"]);
     uses.look_into(&case["definition_text"]);
     for step in case["steps"].as_array().into_iter().flatten() {
@@ -96,8 +89,6 @@ impl Uses {
         let name = operation.strip_prefix("stepfunctions:").unwrap_or_default();
         if name == "TestState" {
             self.add(Feature::TestState);
-        } else if name == "StartSyncExecution" {
-            self.add(Feature::Express);
         } else if name.contains("Version") || name.contains("Alias") {
             self.add(Feature::Versions);
         } else if name.contains("MapRun") {
@@ -126,7 +117,6 @@ impl Uses {
 
     fn member(&mut self, name: &str, value: &Value) {
         match (name, value) {
-            ("type", Value::String(kind)) if kind == "EXPRESS" => self.add(Feature::Express),
             ("publish", Value::Bool(true)) => self.add(Feature::Versions),
             ("Mode", Value::String(mode)) if mode == "DISTRIBUTED" => self.add(Feature::DistributedMap),
             ("ItemReader" | "ResultWriter", Value::Object(_)) => self.add(Feature::DistributedMap),
@@ -203,13 +193,11 @@ mod tests {
             found(&step(create, json!({"definition": {"$json": distributed}}))),
             only(Feature::DistributedMap)
         );
-        assert_eq!(found(&step(create, json!({"type": "EXPRESS"}))), only(Feature::Express));
         assert_eq!(found(&step(create, json!({"publish": true}))), only(Feature::Versions));
         assert_eq!(found(&step(create, json!({"publish": false}))), []);
         assert_eq!(found(&step("stepfunctions:ListMapRuns", json!({}))), only(Feature::DistributedMap));
         assert_eq!(found(&step("stepfunctions:CreateStateMachineAlias", json!({}))), only(Feature::Versions));
         assert_eq!(found(&step("sqs:ListQueueVersions", json!({}))), []);
-        assert_eq!(found(&json!({"type": "EXPRESS"})), only(Feature::Express));
     }
 
     #[test]

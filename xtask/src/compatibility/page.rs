@@ -301,12 +301,13 @@ mod tests {
             json!({"id": "assign.a", "area": "assign"}),
             json!({"id": "base.b[1|2]", "area": "base"}),
             json!({"id": "base.c", "area": "base", "services": ["s3"]}),
-            json!({"id": "express.d", "area": "express", "type": "EXPRESS"}),
+            json!({"id": "services.d", "area": "services",
+                "definition": {"Resource": "arn:aws:states:::sqs:sendMessage"}}),
         ];
         let mut results = vec![
             json!({"id": "assign.a", "ok": true, "s": 0.3}),
             json!({"id": "base.b[1|2]", "ok": false, "why": "event 1 differs", "result_ok": true}),
-            json!({"id": "express.d", "ok": false, "why": "Loveless does not run EXPRESS", "result_ok": false}),
+            json!({"id": "services.d", "ok": false, "why": "The resource provided arn:", "result_ok": false}),
         ];
         let mut groups = vec![("whole", 3, 0), ("gap", 2, 1)];
         if backwards {
@@ -342,9 +343,9 @@ mod tests {
         let page = render(&facts(false));
         assert!(page.contains("**The language: 1 of 2 cases pass strictly, 50.0 %.**"));
         assert!(page.contains("| `base` | 2 | – | – | 1 | 1 | needs s3: 1 |"));
-        assert!(page.contains("| `express` | 1 | – | 1 | – | – |  |"));
+        assert!(page.contains("| `services` | 1 | – | 1 | – | – |  |"));
         assert!(page.contains("- `base.b[1|2]` (status and result are as recorded): It cannot.\n"));
-        assert!(page.contains("<details><summary>Express workflows: 1</summary>\n\n- `express.d`\n"));
+        assert!(page.contains("<details><summary>Tasks of other AWS services: 1</summary>\n\n- `services.d`: `sqs:sendMessage`\n"));
         assert!(page.contains("5 of 6 cases pass, 83.3 %; 1 of 2 groups are complete. These are not:"));
         assert!(page.contains("| `gap` | 2 | 1 |") && !page.contains("| `whole`"));
     }

@@ -177,15 +177,15 @@ mod tests {
 
     #[test]
     fn a_class_takes_failing_cases_only() {
-        let express = |id: &str| json!({"id": id, "area": "base", "type": "EXPRESS"});
-        let refused = json!({"id": "b", "ok": false, "why": "Loveless does not run EXPRESS yet"});
+        let queue = |id: &str| json!({"id": id, "area": "base", "definition": {"Resource": "arn:aws:states:::sqs:sendMessage"}});
+        let refused = json!({"id": "b", "ok": false, "why": "The resource provided arn:aws:states:::sqs:sendMessage is not recognized"});
         let results = json!([{"id": "a", "ok": true}, refused]);
-        let judgement = judged(vec![express("a"), express("b"), express("c")], results, json!({}));
+        let judgement = judged(vec![queue("a"), queue("b"), queue("c")], results, json!({}));
         assert_eq!(judgement.cases["a"].verdict, Verdict::Passed);
         assert!(
-            matches!(&judgement.cases["b"].verdict, Verdict::Waits(one) if one.feature == Feature::Express)
+            matches!(&judgement.cases["b"].verdict, Verdict::Waits(one) if one.feature == Feature::Service)
         );
         assert_eq!(judgement.cases["c"].verdict, Verdict::Skipped("left out".into()));
-        assert_eq!(judgement.passing_users, BTreeMap::from([(Feature::Express, 1)]));
+        assert_eq!(judgement.passing_users, BTreeMap::from([(Feature::Service, 1)]));
     }
 }

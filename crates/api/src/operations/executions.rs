@@ -16,7 +16,7 @@ use crate::shape::{
 /// The statuses, in the order in which AWS's message lists them (recorded).
 const STATUSES: &[&str] = &["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
 
-const TRACE_HEADER: Kind =
+pub(super) const TRACE_HEADER: Kind =
     Kind::Text { min: 0, max: 256, pattern: Some(Pattern { text: "\\p{ASCII}*", holds: str::is_ascii }) };
 
 pub(super) const START: &[Member] = &[

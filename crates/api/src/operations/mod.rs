@@ -5,6 +5,7 @@
 
 mod activities;
 mod executions;
+mod express;
 mod history;
 mod machines;
 mod redrive;
@@ -82,7 +83,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "ListStateMachineAliases",
     "ListStateMachineVersions",
     "PublishStateMachineVersion",
-    "StartSyncExecution",
     "TestState",
     "UpdateMapRun",
     "UpdateStateMachineAlias",
@@ -101,6 +101,7 @@ pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Re
         "ListStateMachines" => machines::list(call, read(body, machines::LIST)?).await,
         "ValidateStateMachineDefinition" => validate::validate(call, read(body, validate::VALIDATE)?).await,
         "StartExecution" => executions::start(call, read(body, executions::START)?).await,
+        "StartSyncExecution" => express::start_sync(call, read(body, express::START_SYNC)?).await,
         "DescribeExecution" => executions::describe(call, read(body, executions::DESCRIBE)?).await,
         "ListExecutions" => executions::list(call, read(body, executions::LIST)?).await,
         "RedriveExecution" => redrive::redrive(call, read(body, redrive::REDRIVE)?).await,
