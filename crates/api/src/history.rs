@@ -17,6 +17,8 @@ pub(crate) struct Events<'a> {
     pub(crate) texts: &'a HashMap<PayloadId, Arc<str>>,
     /// Whether inputs and outputs are shown.
     pub(crate) with_data: bool,
+    /// What is longer is cut off, and said to be.
+    pub(crate) payload_bytes_max: usize,
 }
 
 impl Serialize for Events<'_> {
@@ -26,10 +28,10 @@ impl Serialize for Events<'_> {
 }
 
 /// Members in the order they are written.
-struct Members<'a>(Vec<(&'a str, Part<'a>)>);
+pub(crate) struct Members<'a>(Vec<(&'a str, Part<'a>)>);
 
 /// The value of a member.
-enum Part<'a> {
+pub(crate) enum Part<'a> {
     Text(&'a str),
     Name(String),
     Number(u64),
@@ -39,7 +41,7 @@ enum Part<'a> {
 }
 
 /// The name of an event, and the name of its details with them, if it has any.
-type Named<'a> = (String, Option<(&'static str, Members<'a>)>);
+pub(crate) type Named<'a> = (String, Option<(&'static str, Members<'a>)>);
 
 impl<'a> Events<'a> {
     fn event(&self, event: &'a HistoryEvent) -> Members<'a> {
@@ -54,7 +56,8 @@ impl<'a> Events<'a> {
         Members(members)
     }
 
-    fn named(&self, kind: &'a HistoryKind) -> Named<'a> {
+    /// The name of an event, and its details.
+    pub(crate) fn named(&self, kind: &'a HistoryKind) -> Named<'a> {
         use HistoryKind as K;
         let plain = |name: &str| (name.to_owned(), None);
         let with = |name: &str, member, details| (name.to_owned(), Some((member, details)));
@@ -91,7 +94,7 @@ impl<'a> Events<'a> {
                 if !assigned.is_empty() {
                     details = details
                         .and("assignedVariables", Part::Members(self.variables(assigned)))
-                        .and("assignedVariablesDetails", not_truncated());
+                        .and("assignedVariablesDetails", truncation(false));
                 }
                 with(&format!("{state:?}StateExited"), "stateExitedEventDetails", details)
             }
@@ -179,9 +182,11 @@ impl<'a> Events<'a> {
                 region, input, timeout_seconds, heartbeat_seconds, credentials, ..
             } => {
                 // The parameters are shown even where inputs are not, and without details (BEHAVIOURS 2, recorded).
+                let text = self.texts.get(input).map(|text| self.cut(text).0);
+                let parameters = text.map_or_else(none, |text| none().and("parameters", Part::Text(text)));
                 let details = none()
                     .and("region", Part::Text(region))
-                    .and_text("parameters", self.texts.get(input))
+                    .join(parameters)
                     .and_number("timeoutInSeconds", *timeout_seconds)
                     .and_number("heartbeatInSeconds", *heartbeat_seconds)
                     .join(task_credentials(credentials.as_ref()));
@@ -211,8 +216,19 @@ impl<'a> Events<'a> {
 
     fn data(&self, member: &'static str, details: &'static str, id: PayloadId) -> Members<'a> {
         match self.texts.get(&id).filter(|_| self.with_data) {
-            Some(text) => none().and(member, Part::Text(text)).and(details, not_truncated()),
+            Some(text) => {
+                let (text, truncated) = self.cut(text);
+                none().and(member, Part::Text(text)).and(details, truncation(truncated))
+            }
             None => none(),
+        }
+    }
+
+    /// A text, and whether a part of it is missing.
+    fn cut(&self, text: &'a str) -> (&'a str, bool) {
+        match text.len() > self.payload_bytes_max {
+            true => (&text[..text.floor_char_boundary(self.payload_bytes_max)], true),
+            false => (text, false),
         }
     }
 
@@ -227,8 +243,8 @@ fn none<'a>() -> Members<'a> {
 }
 
 /// What stands beside every payload that is shown.
-fn not_truncated<'a>() -> Part<'a> {
-    Part::Members(none().and("truncated", Part::Flag(false)))
+fn truncation<'a>(truncated: bool) -> Part<'a> {
+    Part::Members(none().and("truncated", Part::Flag(truncated)))
 }
 
 /// Error and cause, each only when there is one.
@@ -248,6 +264,22 @@ fn task_credentials(role_arn: Option<&Arc<str>>) -> Members<'_> {
 }
 
 impl<'a> Members<'a> {
+    /// The same for a log: numbers are texts there (asl-facts 23).
+    pub(crate) fn for_log(self) -> Self {
+        let part = |part| match part {
+            Part::Number(number) => Part::Name(number.to_string()),
+            Part::Members(members) => Part::Members(members.for_log()),
+            other => other,
+        };
+        Members(self.0.into_iter().map(|(name, value)| (name, part(value))).collect())
+    }
+
+    /// The same without this member.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(member, _)| *member != name);
+        self
+    }
+
     fn and(mut self, name: &'a str, part: Part<'a>) -> Self {
         self.0.push((name, part));
         self
@@ -310,8 +342,13 @@ mod tests {
         let events = [HistoryEvent { id: 7, previous: 6, at_ms: 1_700_000_000_123, kind }];
         let texts = HashMap::from([(INPUT, Arc::from(r#"{"a": 1}"#))]);
         [true, false].map(|with_data| {
-            let mut value =
-                serde_json::to_value(Events { events: &events, texts: &texts, with_data }).unwrap();
+            let mut value = serde_json::to_value(Events {
+                events: &events,
+                texts: &texts,
+                with_data,
+                payload_bytes_max: usize::MAX,
+            })
+            .unwrap();
             let mut event = value[0].take();
             let members = event.as_object_mut().unwrap();
             assert_eq!(members.remove("id"), Some(json!(7)));

@@ -16,6 +16,7 @@ mod connection;
 mod errors;
 mod history;
 mod in_process;
+mod log_record;
 mod operations;
 mod page_token;
 mod query;
@@ -27,5 +28,6 @@ mod server;
 mod shape;
 
 pub use in_process::{Refused, call, operations};
+pub use log_record::log_records;
 pub use reply::{Body, BoxError};
 pub use server::{Handler, Peer, Server, StreamHandler, serve};

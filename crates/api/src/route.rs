@@ -8,6 +8,7 @@
 //! | `X-Amz-Target: AWSStepFunctions.…` | [`crate::operations`] |
 //! | `X-Amz-Target: Loveless.…` | operations of our own, likewise |
 //! | `X-Amz-Target: AWSEvents.…` | the events handler |
+//! | `X-Amz-Target: Logs_20140328.…` | the logs handler |
 //! | a path under `/2015-03-31/` | the Lambda handler |
 //! | at `/`, an `Action` in a form or in the query | [`crate::query`] |
 //! | everything else | the fallback, which is S3 |
@@ -41,6 +42,7 @@ const STEP_FUNCTIONS: &str = "AWSStepFunctions.";
 /// What Step Functions does not have.
 const OWN: &str = "Loveless.";
 const EVENTS: &str = "AWSEvents.";
+const LOGS: &str = "Logs_20140328.";
 const TARGET: &str = "x-amz-target";
 const JSON_1_0: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 const JSON_1_1: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
@@ -66,6 +68,7 @@ enum Route {
         own: bool,
     },
     Events(Handler),
+    Logs(Handler),
     Lambda(Handler),
     Form,
     Fallback(StreamHandler),
@@ -122,7 +125,7 @@ async fn route(around: &Around<'_>, request: Request<Incoming>, request_id: &str
             };
         }
         Route::Nobody(error) => return closing(json_error(error, dialect.content_type())),
-        Route::StepFunctions { .. } | Route::Events(_) => JSON_BYTES_MAX,
+        Route::StepFunctions { .. } | Route::Events(_) | Route::Logs(_) => JSON_BYTES_MAX,
         Route::Lambda(_) => LAMBDA_BYTES_MAX,
         Route::Form => FORM_BYTES_MAX,
     };
@@ -142,7 +145,7 @@ async fn route(around: &Around<'_>, request: Request<Incoming>, request_id: &str
             let performed = performed(around, &head, &operation, own, &body).await;
             step_functions(around, &operation, performed, &dialect)
         }
-        Route::Events(handler) | Route::Lambda(handler) => {
+        Route::Events(handler) | Route::Logs(handler) | Route::Lambda(handler) => {
             handler(Request::from_parts(head, body)).await.map(whole)
         }
         Route::Form => {
@@ -197,8 +200,9 @@ impl Route {
         if let Some(operation) = target.strip_prefix(OWN) {
             return Route::StepFunctions { operation: operation.to_owned(), own: true };
         }
-        match &parties.events {
-            Some(handler) if target.starts_with(EVENTS) => Route::Events(handler.clone()),
+        match (&parties.events, &parties.logs) {
+            (Some(handler), _) if target.starts_with(EVENTS) => Route::Events(handler.clone()),
+            (_, Some(handler)) if target.starts_with(LOGS) => Route::Logs(handler.clone()),
             _ => Route::Nobody(WireError::unknown_operation(format!(
                 "Loveless does not answer the X-Amz-Target '{target}'"
             ))),
@@ -210,7 +214,7 @@ impl Route {
             Route::Form => Dialect::Query,
             Route::Fallback(_) => Dialect::S3,
             Route::Lambda(_) | Route::Health => Dialect::Json(JSON),
-            Route::StepFunctions { .. } | Route::Events(_) | Route::Nobody(_) => {
+            Route::StepFunctions { .. } | Route::Events(_) | Route::Logs(_) | Route::Nobody(_) => {
                 Dialect::Json(json_type(head))
             }
         }

@@ -62,6 +62,7 @@ pub(crate) struct Parties {
     pub(crate) credentials: Option<Credentials>,
     pub(crate) lambda: Option<Handler>,
     pub(crate) events: Option<Handler>,
+    pub(crate) logs: Option<Handler>,
     pub(crate) fallback: Option<StreamHandler>,
 }
 
@@ -70,7 +71,15 @@ impl Server {
     pub fn new(service: Service, security: Security) -> Server {
         let guard = Guard::new(&security);
         let credentials = security.credentials;
-        Server(Arc::new(Parties { service, guard, credentials, lambda: None, events: None, fallback: None }))
+        Server(Arc::new(Parties {
+            service,
+            guard,
+            credentials,
+            lambda: None,
+            events: None,
+            logs: None,
+            fallback: None,
+        }))
     }
 
     /// Answers Lambda's REST calls with this.
@@ -83,6 +92,12 @@ impl Server {
     #[must_use]
     pub fn with_events(self, handler: Handler) -> Server {
         self.with(|parties| parties.events = Some(handler))
+    }
+
+    /// Answers `X-Amz-Target: Logs_20140328.…` with this.
+    #[must_use]
+    pub fn with_logs(self, handler: Handler) -> Server {
+        self.with(|parties| parties.logs = Some(handler))
     }
 
     /// Answers everything that is of no other protocol with this: S3. With credentials its requests arrive verified, as

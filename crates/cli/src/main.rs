@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod commands;
 mod demo;
+mod logging;
 mod rows;
 mod server;
 mod wiring;

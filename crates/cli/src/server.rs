@@ -3,6 +3,7 @@
 //! ```text
 //!   DIR/            LOCK, FORMAT, rows/   the store: executions, machines, functions, rules
 //!   DIR/buckets/                          objects and their index
+//!   DIR/logs/                             what executions told, a folder a log group
 //! ```
 
 use std::net::SocketAddr;
@@ -19,12 +20,14 @@ use events::Events;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use lambda::{Docker, Host, HostOptions, LambdaRest};
+use logs::Logs;
 use service::{Place, Service, ServiceOptions};
 use store::{Durability, EmbeddedStore, OpenOptions};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::logging::{ExecutionLogs, LogsEndpoint};
 use crate::rows::Rows;
 use crate::wiring::{EventsToExecutions, ObjectsToEvents, OwnOperations};
 
@@ -47,6 +50,7 @@ pub(crate) struct Running {
     service: Service,
     host: Host,
     buckets: Buckets,
+    execution_logs: Arc<ExecutionLogs>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
@@ -66,7 +70,12 @@ impl Running {
         let sfn = SfnConnector::default();
         let connector = Arc::new(Integrations::new(LambdaConnector::new(host.clone()), sfn.clone()));
         let place = Place { region: options.region.clone(), account: options.account.clone() };
-        let service = Service::open(store.clone(), store.clone(), connector, ServiceOptions::new(place))
+        let logs = logs::Place { region: options.region.clone(), account: options.account.clone() };
+        let logs = Logs::open(options.data.join("logs"), logs).context("the logs cannot be opened")?;
+        let execution_logs = Arc::new(ExecutionLogs::start(logs.clone())?);
+        let logs = LogsEndpoint::new(logs);
+        let service_options = ServiceOptions { logs: execution_logs.clone(), ..ServiceOptions::new(place) };
+        let service = Service::open(store.clone(), store.clone(), connector, service_options)
             .await
             .context("the data folder cannot be served")?;
         sfn.answer_by(Arc::new(OwnOperations(service.clone())));
@@ -97,6 +106,7 @@ impl Running {
                 let events = events.clone();
                 Box::pin(async move { answer_events(&events, request).await })
             }))
+            .with_logs(Arc::new(move |request| Box::pin(logs.clone().answer(request))))
             .with_fallback(Arc::new(move |request| {
                 let endpoint = endpoint.clone();
                 Box::pin(async move { endpoint.call(with_peer(request)).await })
@@ -106,7 +116,7 @@ impl Running {
             // A server that is dropped stops as well.
             let _stopped = stopped.await;
         }));
-        Ok(Running { service, host, buckets, stop, serving })
+        Ok(Running { service, host, buckets, execution_logs, stop, serving })
     }
 
     /// Comes back when the store has failed, with the cause.
@@ -116,12 +126,14 @@ impl Running {
 
     /// Takes no more requests, lets those in flight finish, and closes everything.
     pub(crate) async fn shutdown(self, grace: Duration) {
-        let Running { service, host, buckets, stop, serving } = self;
+        let Running { service, host, buckets, execution_logs, stop, serving } = self;
         let _already = stop.send(());
         // The port first, which ends its long polls: what it still answers needs the service, and a task whose answer
         // could not be written goes back to its queue.
         let _ended = serving.await;
         service.shutdown().await;
+        // Writing may take a moment; nothing else has to be done meanwhile.
+        let _broken = tokio::task::spawn_blocking(move || execution_logs.close()).await;
         host.shutdown(grace).await;
         buckets.close().await;
     }

@@ -25,6 +25,8 @@ pub struct Told {
     pub machine_name: String,
     /// Whether its machine is an EXPRESS one.
     pub express: bool,
+    /// How often it has been redriven.
+    pub redrive_count: u32,
     /// Whether inputs and outputs are shown.
     pub with_data: bool,
     /// The events, oldest first.
@@ -115,6 +117,7 @@ pub(crate) fn told(execution: &Execution, events: &[HistoryEvent]) -> Option<Tol
         execution_arn: facts.arn.clone(),
         machine_name: facts.machine_name.clone(),
         express: facts.express,
+        redrive_count: execution.redrives.count(),
         with_data: plan.with_data,
         events,
         texts,

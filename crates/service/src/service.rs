@@ -31,7 +31,7 @@ use crate::execution::{
 };
 use crate::express::{self, Express};
 use crate::history::{self, HistoryPage, HistoryRange};
-use crate::log::{LogPlan, LogSink, NoLogs, Told};
+use crate::log::{self, LogPlan, LogSink, NoLogs, Told};
 use crate::machine::{CreateMachine, MachineRecord, Machines, UpdateMachine, decode};
 use crate::owner::{Answer, Failed, JOBS_MAX, Job, Owner};
 use crate::pool::Pool;
@@ -342,6 +342,11 @@ impl Service {
             self.shared.close();
             tasks.shutdown().await;
         }
+    }
+
+    /// Whether there is the log group that a `loggingConfiguration` names.
+    pub fn has_log_destination(&self, configuration: &serde_json::Value) -> bool {
+        log::destination(configuration).is_some_and(|arn| self.shared.options.logs.has_group(arn))
     }
 
     // ---- machines ----

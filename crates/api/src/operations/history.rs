@@ -41,7 +41,9 @@ pub(super) async fn page(call: &Call<'_>, mut members: Members) -> Result<Reply,
         let place = [step.to_be_bytes(), event.to_be_bytes()].concat();
         page_token::write(PageKind::History, &question, &place)
     });
-    Ok(Reply::of(&Page { events: Events { events: &page.events, texts: &page.texts, with_data }, next }))
+    let events =
+        Events { events: &page.events, texts: &page.texts, with_data, payload_bytes_max: usize::MAX };
+    Ok(Reply::of(&Page { events, next }))
 }
 
 /// The step and the event at which a page begins.

@@ -74,7 +74,7 @@ pub(super) async fn create(call: &Call<'_>, mut members: Members) -> Result<Repl
         tags: members.tags(),
     };
     check_role(&request.role_arn)?;
-    check_logging(request.logging.as_ref())?;
+    check_logging(call, request.logging.as_ref())?;
     check_encryption(request.encryption.as_ref())?;
     check_count(&call.service.place().machine(&request.name), request.tags.len())?;
     let machine = call.service.create_machine(request).await?;
@@ -102,7 +102,7 @@ pub(super) async fn update(call: &Call<'_>, mut members: Members) -> Result<Repl
         return Err(Refusal::MissingRequiredParameter.into());
     }
     request.role_arn.as_deref().map_or(Ok(()), check_role)?;
-    check_logging(request.logging.as_ref())?;
+    check_logging(call, request.logging.as_ref())?;
     check_encryption(request.encryption.as_ref())?;
     let machine = call.service.update_machine(&arn, request).await?;
     let mut answer = json!({"updateDate": seconds(machine.updated_ms)});
@@ -222,17 +222,23 @@ fn tracing(given: Option<Value>) -> Value {
     json!({"enabled": given.is_some_and(|given| given["enabled"] == true)})
 }
 
-/// AWS wants exactly one destination unless logging is off. Whether it exists is not ours to know: this server has
-/// no log groups, and keeps the configuration for whoever reads it back.
-fn check_logging(given: Option<&Value>) -> Result<(), WireError> {
+/// AWS wants exactly one destination, and one that is there, unless logging is off (recorded).
+fn check_logging(call: &Call<'_>, given: Option<&Value>) -> Result<(), WireError> {
     let Some(given) = given else { return Ok(()) };
-    let off = given["level"].as_str().unwrap_or("OFF") == "OFF";
-    let destinations = given["destinations"].as_array().map_or(0, Vec::len);
-    if off || destinations == 1 {
+    if given["level"].as_str().unwrap_or("OFF") == "OFF" {
         return Ok(());
     }
-    let why = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
-    Err(WireError::new("InvalidLoggingConfiguration", why))
+    let refused = |why: &str| {
+        let message = format!("Invalid Logging Configuration: {why}");
+        Err(WireError::new("InvalidLoggingConfiguration", message))
+    };
+    if given["destinations"].as_array().map_or(0, Vec::len) != 1 {
+        return refused("Must specify exactly one Log Destination.");
+    }
+    if !call.service.has_log_destination(given) {
+        return refused("Log Destination not found.");
+    }
+    Ok(())
 }
 
 fn check_role(arn: &str) -> Result<(), WireError> {
