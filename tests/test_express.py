@@ -107,7 +107,7 @@ def test_what_is_not_for_express(states, sync):
     other = states.start_execution(stateMachineArn=machine, name="named")["executionArn"]
     assert other != arn
     for operation in ("describe_execution", "stop_execution", "get_execution_history",
-                      "describe_state_machine_for_execution"):
+                      "describe_state_machine_for_execution", "redrive_execution"):
         with pytest.raises(states.exceptions.InvalidArn) as caught:
             getattr(states, operation)(executionArn=arn)
         assert caught.value.response["Error"]["Message"] == (

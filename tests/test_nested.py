@@ -2,7 +2,8 @@
 it is stopped."""
 import json
 
-from machines import (PASS, TERMINAL, assert_contiguous, chain, create, finish, history, start, types, until,
+from loveless_server import ROLE
+from machines import (PASS, TERMINAL, assert_contiguous, chain, create, finish, history, start, types, unique, until,
                       wait_machine)
 
 SYNC = "arn:aws:states:::states:startExecution.sync"
@@ -58,6 +59,24 @@ def test_a_child_that_fails_fails_its_task(states):
     cause = json.loads(json.loads(described["output"])["Cause"])
     assert (cause["Error"], cause["Cause"], cause["Status"], cause["Input"]) == ("Child", "it had to", "FAILED", "{}")
     assert "Output" not in cause
+
+
+def test_a_child_answers_by_its_token(states):
+    answer = chain(Answer={"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sfn:sendTaskSuccess",
+                           "Parameters": {"TaskToken.$": "$.token", "Output": {"done": True}}})
+    machine = chain(Nest={"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.waitForTaskToken",
+                          "Parameters": {"StateMachineArn": create(states, answer),
+                                         "Input": {"token.$": "$$.Task.Token"}}})
+    execution = start(states, create(states, machine))
+    assert json.loads(finish(states, execution)["output"]) == {"done": True}
+    assert types(history(states, execution))[2:6] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded"]
+
+
+def test_an_express_child_cannot_be_waited_for(states):
+    child = states.create_state_machine(name=unique("express"), definition=json.dumps(PASS), roleArn=ROLE,
+                                        type="EXPRESS")["stateMachineArn"]
+    described = finish(states, start(states, create(states, parent(child))))
+    assert (described["status"], described["error"]) == ("FAILED", "StepFunctions.InvalidArnException"), described
 
 
 def test_an_unknown_child_fails_before_it_is_submitted(states):

@@ -34,6 +34,8 @@ pub struct Call {
     pub input: Arc<str>,
     /// The same each time this attempt is pushed: a crash of the server may push it twice.
     pub idempotency_id: String,
+    /// Whether it may have been pushed before, by a server that went down.
+    pub again: bool,
     /// The trace header of the execution.
     pub trace_header: Option<String>,
 }

@@ -41,7 +41,7 @@ impl SfnConnector {
         if request.get("stateMachineArn").is_none() {
             return unusable("The field 'StateMachineArn' is required but was missing");
         }
-        match start(&*server, request, &call.idempotency_id).await {
+        match start(&*server, request, call).await {
             Ok(answer) => Outcome::Succeeded(started(&answer).to_text().into()),
             Err(refused) => failed_before(&refused),
         }
@@ -190,13 +190,19 @@ mod tests {
                         message: "Execution Already Exists: 'old'".into(),
                     }),
                     ("StartExecution", _) => Ok(serde_json::json!({"executionArn": "new", "startDate": 2.5})),
-                    _ => Ok(serde_json::json!({"executionArn": "old", "startDate": 1.5, "status": "FAILED"})),
+                    _ => Ok(
+                        serde_json::json!({"executionArn": "old", "startDate": 1.5, "status": "FAILED", "input": "[1]"}),
+                    ),
                 }
             })
         }
     }
 
     fn start_task(input: &str, attempt: &str) -> (Outcome, Vec<String>) {
+        pushed(input, attempt, false)
+    }
+
+    fn pushed(input: &str, attempt: &str, again: bool) -> (Outcome, Vec<String>) {
         let server = Arc::new(OneIsOver(std::sync::Mutex::default()));
         let connector = SfnConnector::default();
         connector.answer_by(server.clone());
@@ -204,6 +210,7 @@ mod tests {
             resource: Resource::parse("arn:aws:states:::states:startExecution").unwrap(),
             input: input.into(),
             idempotency_id: attempt.into(),
+            again,
             trace_header: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -277,7 +284,13 @@ mod tests {
         let connector = SfnConnector::default();
         connector.answer_by(Arc::new(Ended(described)));
         let resource = Resource::parse(&format!("arn:aws:states:::states:startExecution{pattern}")).unwrap();
-        let call = Call { resource, input: "{}".into(), idempotency_id: "try-1".into(), trace_header: None };
+        let call = Call {
+            resource,
+            input: "{}".into(),
+            idempotency_id: "try-1".into(),
+            again: false,
+            trace_header: None,
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(connector.execution_end(&call, r#"{"ExecutionArn":"e"}"#))
     }
@@ -312,6 +325,22 @@ mod tests {
                     Error Code: ExecutionAlreadyExists; Request ID: ";
         assert!(cause.starts_with(want), "{cause}");
         assert_eq!(asked.len(), 1);
+    }
+
+    #[test]
+    fn after_a_crash_a_name_that_was_asked_for_may_be_ones_own() {
+        let input = |input: &str| {
+            format!(
+                r#"{{"StateMachineArn": "arn:aws:states:r:1:stateMachine:m", "Name": "old", "Input": {input}}}"#
+            )
+        };
+        let (outcome, _) = pushed(&input("[1]"), "try-1", true);
+        assert_eq!(result(&outcome)["ExecutionArn"], Json::from("old"));
+        let (outcome, _) = pushed(&input("[2]"), "try-1", true);
+        assert!(
+            matches!(outcome, Outcome::Failed { .. }),
+            "another input is another execution's: {outcome:?}"
+        );
     }
 
     #[test]

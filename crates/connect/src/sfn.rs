@@ -90,7 +90,7 @@ impl SfnConnector {
             request["clientToken"] = call.idempotency_id.as_str().into();
         }
         let answered = match action {
-            "startExecution" => start(&*server, request, &call.idempotency_id).await,
+            "startExecution" => start(&*server, request, call).await,
             _ => server.call(upper_first(action), request).await,
         };
         match answered {
@@ -111,18 +111,23 @@ pub(crate) fn wire_request(input: &str) -> Option<serde_json::Value> {
 pub(crate) async fn start(
     server: &dyn StepFunctions,
     mut request: serde_json::Value,
-    attempt: &str,
+    call: &Call,
 ) -> Result<serde_json::Value, Refused> {
-    if request.get("name").is_some() {
-        return server.call("StartExecution".into(), request).await;
+    let named = request.get("name").is_some();
+    if !named {
+        request["name"] = call.idempotency_id.as_str().into();
     }
-    request["name"] = attempt.into();
-    let arn = execution_arn(&request, attempt);
+    let arn = request["name"].as_str().and_then(|name| execution_arn(&request, name));
+    let input = request.get("input").cloned().unwrap_or_else(|| "{}".into());
     match (server.call("StartExecution".into(), request).await, arn) {
-        // Only this attempt uses that name: it was pushed before, and what it started is over by now.
-        (Err(refused), Some(arn)) if refused.code == "ExecutionAlreadyExists" => {
+        // It was pushed before, and what it started is over by now: only this attempt uses its own name. A name that was
+        // asked for may be somebody else's, so there the input has to be the same, and a crash has to have come between.
+        (Err(refused), Some(arn)) if refused.code == "ExecutionAlreadyExists" && (!named || call.again) => {
             let described = serde_json::json!({"executionArn": arn});
             let mut there = server.call("DescribeExecution".into(), described).await?;
+            if named && there["input"] != input {
+                return Err(refused);
+            }
             Ok(serde_json::json!({
                 "executionArn": there["executionArn"].take(),
                 "startDate": there["startDate"].take(),

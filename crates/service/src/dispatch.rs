@@ -60,13 +60,15 @@ impl Dispatch {
     }
 }
 
-/// Pushes a task of a live execution, or goes on waiting for the job that it submitted before.
+/// Pushes a task of a live execution, or goes on waiting for the job that it submitted before; `again` when an earlier
+/// server may have pushed it.
 pub(crate) fn call(
     shared: &Arc<Shared>,
     id: ExecutionId,
     execution: &Execution,
     machine: &Machine,
     task: TaskId,
+    again: bool,
 ) {
     let Some(view) = execution.task(task).filter(|view| view.calling) else { return };
     let Body::Task(state) = &machine.state(view.state).body else { return };
@@ -74,6 +76,7 @@ pub(crate) fn call(
         resource: state.resource.clone(),
         input: view.input,
         idempotency_id: format!("{id}-{:x}", task.0),
+        again,
         trace_header: execution.facts().trace_header.clone(),
     };
     let pushed = Pushed { shared: shared.clone(), id, task, call };
@@ -263,7 +266,7 @@ async fn reissue_rows(shared: &Arc<Shared>, rows: &[(ExecutionId, OutboxRow)]) -
     match load(shared, id).await {
         Ok(Some(live)) => {
             for (_, row) in rows {
-                call(shared, id, &live.execution, &live.definition.machine, TaskId(row.id));
+                call(shared, id, &live.execution, &live.definition.machine, TaskId(row.id), true);
             }
         }
         Ok(None) => tracing::error!(execution = %id, "an outbox row belongs to no execution"),

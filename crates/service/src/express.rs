@@ -286,7 +286,7 @@ enum Decided {
 impl Run<'_> {
     async fn go(mut self, start: Start) -> Option<ExpressEnded> {
         let (arn, name, machine_arn) = (start.arn.clone(), start.name.clone(), start.machine_arn.clone());
-        let (input, trace_header, started_ms) = (start.input.clone(), start.trace_header.clone(), now_ms());
+        let (input, trace_header, asked_ms) = (start.input.clone(), start.trace_header.clone(), now_ms());
         let ended = |execution: &Execution, bytes_max| ExpressEnded {
             arn,
             name,
@@ -297,7 +297,7 @@ impl Run<'_> {
             error: execution.failure.as_ref().and_then(|failure| failure.error.clone()),
             cause: execution.failure.as_ref().and_then(|failure| failure.cause.clone()),
             trace_header,
-            started_ms,
+            started_ms: execution.facts.as_ref().map_or(asked_ms, |facts| facts.started_ms),
             stopped_ms: execution.stopped_ms.unwrap_or_else(now_ms),
             bytes_max,
         };
@@ -425,6 +425,8 @@ impl Run<'_> {
             resource: state.resource.clone(),
             input: view.input,
             idempotency_id: format!("{}-{:x}", self.id, task.0),
+            // A run that begins anew has tasks of its own.
+            again: false,
             trace_header: self.execution.facts().trace_header.clone(),
         };
         let settled = CancellationToken::new();

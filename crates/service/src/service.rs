@@ -141,7 +141,7 @@ impl Shared {
             match effect {
                 Effect::SetTimer(timer) => self.alarm.set(timer.due_ms),
                 Effect::Offer { activity, .. } => self.activities.offered(&activity),
-                Effect::Call(task) => dispatch::call(self, id, execution, machine, task),
+                Effect::Call(task) => dispatch::call(self, id, execution, machine, task, false),
                 Effect::Settle(task) => self.dispatch.settled(id, task),
                 Effect::ClearTimer(_) | Effect::Withdraw { .. } => {}
             }
