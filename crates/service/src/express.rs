@@ -57,8 +57,14 @@ impl Express {
         Express { committer, places: Arc::new(Semaphore::new(runs_max)) }
     }
 
+    /// A place, if one is free.
     fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         self.places.clone().try_acquire_owned().map_err(|_| Refusal::Throttled)
+    }
+
+    /// A place, once one is free: for work that nobody asks for again.
+    pub(crate) async fn place_when_free(&self) -> OwnedSemaphorePermit {
+        self.places.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 }
 
@@ -216,10 +222,7 @@ fn in_background(shared: &Arc<Shared>, id: ExecutionId, row: Row, place: Option<
         let _place = match place {
             Some(place) => place,
             // After a crash there are as many rows as there were places.
-            None => match shared.express.places.clone().acquire_owned().await {
-                Ok(place) => place,
-                Err(_) => return,
-            },
+            None => shared.express.place_when_free().await,
         };
         let compiled = match shared.machines.compiled(&row.definition).await {
             Ok(compiled) => compiled,
