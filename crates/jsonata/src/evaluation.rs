@@ -210,6 +210,7 @@ impl<'a> Session<'a> {
             now_ms: self.surroundings.now_ms(),
             chance: Rc::new(Chance::new(self.surroundings.seed())),
             limits: self.limits,
+            counters: Rc::default(),
         })
     }
 }

@@ -6,6 +6,7 @@
 //! looked at. A definition is put before the expression that uses it, so that it is hidden by what the expression
 //! itself calls by that name.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
@@ -23,11 +24,13 @@ mod bounded;
 mod clock;
 mod direct;
 mod distinct;
+mod gathered;
 mod random;
 mod transform;
 mod weight;
 
 pub(crate) use direct::look_at_arguments;
+pub(crate) use gathered::Counters;
 pub(crate) use transform::function as transform;
 
 /// What functions depend on besides their arguments.
@@ -36,6 +39,8 @@ pub(crate) struct Moment {
     pub(crate) now_ms: i64,
     pub(crate) chance: Rc<Chance>,
     pub(crate) limits: Limits,
+    /// Counters of the evaluation.
+    pub(crate) counters: Rc<RefCell<Counters>>,
 }
 
 /// A function of ours.
@@ -52,6 +57,20 @@ pub(crate) struct Definition {
 pub(crate) const COUNTED: &str = "our counted";
 /// Gives back its argument, unless that is too heavy to be walked.
 pub(crate) const WEIGHED: &str = "our weighed";
+/// Gives back its argument, unless lists of its parts would be too long.
+pub(crate) const LISTED: &str = "our listed";
+/// A counter that has counted nothing.
+pub(crate) const BEGUN: &str = "our begun";
+/// Gives back its argument, unless the counter has counted too much with it.
+pub(crate) const GATHERED: &str = "our gathered";
+/// As [`GATHERED`], of items that each become an object.
+pub(crate) const ROW: &str = "our row";
+/// As [`GATHERED`], of predicates that take an item more than once.
+pub(crate) const SELECTED: &str = "our selected";
+/// As [`GATHERED`], of the keys of groups.
+pub(crate) const GROUPED: &str = "our grouped";
+/// Gives back its argument, unless it is too long to be one of so many arguments of `$zip`.
+pub(crate) const ZIPPED: &str = "our zipped";
 
 /// The definition of `name`, if it is one of ours.
 pub(crate) fn definition(name: &str) -> Option<&'static Definition> {
@@ -74,7 +93,7 @@ impl Definition {
 
 /// Name and JSONata text, sorted by name. `$__x` in a text is the Rust function `x`; `$__native` is the library's
 /// function of the same name, except that `$now` formats as `$fromMillis` does.
-const TEXTS: [(&str, &str); 30] = [
+const TEXTS: [(&str, &str); 33] = [
     ("boolean", "function($value)<x-:b>{ $__native($__weighed($value)) }"),
     ("clone", "function($value)<(oa)-:o>{ $value }"),
     ("contains", "function($text, $pattern)<s-(sf):b>{ $__native($__scanned($text, $pattern), $pattern) }"),
@@ -100,12 +119,14 @@ const TEXTS: [(&str, &str); 30] = [
         "join",
         "function($texts, $separator)<a<s>s?:s>{ $__native($__joined($texts, $separator), $separator) }",
     ),
-    ("lookup", "function($object, $name)<x-s:x>{ $__native($__counted($object), $name) }"),
+    ("keys", "function($value)<x-:a<s>>{ $__native($__weighed($value)) }"),
+    ("lookup", "function($object, $name)<x-s:x>{ $__native($__listed($object), $name) }"),
     (
         "match",
         "function($text, $pattern, $limit)<s-f<s:o>n?:a<o>>{
             $__native($__matched($text, $pattern, $limit), $pattern, $limit) }",
     ),
+    ("merge", "function($objects)<a<o>:o>{ $__native($__weighed($objects)) }"),
     ("millis", "function()<:n>{ $__now() }"),
     ("not", "function($value)<x-:b>{ $__native($__weighed($value)) }"),
     ("now", "function($picture, $zone)<s?s?:s>{ $__native($__now(), $__picture($picture), $zone) }"),
@@ -145,6 +166,7 @@ const TEXTS: [(&str, &str); 30] = [
         "function($text, $separator, $limit)<s-(sf)n?:a<s>>{
             $__native($__split($text, $separator), $separator, $limit) }",
     ),
+    ("spread", "function($value)<x-:a<o>>{ $__native($__spread($value)) }"),
     // `$map` gives a function as many arguments as it takes: of this one jsonata-js says one.
     ("string", "function($value)<x-:s>{ $__native($__weighed($value)) }"),
     (
@@ -205,6 +227,7 @@ pub(crate) fn register(
     functions: &[&'static Private],
     moment: &Moment,
 ) -> Result<(), EvaluatorError> {
+    let moment = Moment { counters: Rc::default(), ..moment.clone() };
     for private in functions.iter().copied() {
         let moment = moment.clone();
         core.register_fn(private.name, move |arguments: &[JValue]| (private.function)(arguments, &moment))?;
@@ -223,8 +246,15 @@ const fn private(name: &'static str, function: fn(&[JValue], &Moment) -> HostFnR
     Private { name, function }
 }
 
-static PRIVATE: [Private; 26] = [
+static PRIVATE: [Private; 34] = [
+    private(BEGUN, gathered::begun),
     private(COUNTED, weight::counted),
+    private(GATHERED, gathered::gathered),
+    private(GROUPED, gathered::grouped),
+    private(LISTED, weight::listed),
+    private(ROW, gathered::row),
+    private(SELECTED, gathered::selected),
+    private(ZIPPED, bounded::zipped),
     private(WEIGHED, weight::weighed),
     private(transform::COPIED, transform::copied),
     private("our date", clock::date),
@@ -248,6 +278,7 @@ static PRIVATE: [Private; 26] = [
     private("our scanned", bounded::scanned),
     private("our shuffle", random::shuffle),
     private("our split", bounded::split),
+    private("our spread", bounded::spread),
     private(transform::TRANSFORMED, transform::transformed),
     private("our uuid", random::uuid),
 ];

@@ -10,11 +10,15 @@
 //! Copying the evaluator and giving every loop a check would be the thorough way, and thirteen thousand lines of
 //! somebody else's code to keep.
 
+mod own;
 mod parts;
+
+use std::cell::{Cell, RefCell};
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 use jsonata_core::value::with_stack;
 
+use self::own::{Own, is_bare};
 use self::parts::Parts;
 use crate::children::{each_child, each_child_mut};
 
@@ -37,7 +41,21 @@ pub(crate) struct Guarded {
 impl Guarded {
     /// Puts the bounds around `tree`.
     pub(crate) fn new(mut tree: AstNode, names: &Names) -> Guarded {
-        Looks { parts: Parts::of(&tree), binds: binds(&tree) }.put(&mut tree, true);
+        let has_tuples = has_tuples(&tree);
+        let own = Own::of(&tree);
+        Looks {
+            parts: Parts::of(&tree),
+            own,
+            shares: shares(&tree),
+            has_tuples,
+            counters_made: Cell::new(0),
+            pending: RefCell::default(),
+        }
+        .put(&mut tree, true);
+        // The library takes the bindings out of the whole result, wherever it may hold itself.
+        if has_tuples {
+            weigh_unless_scalar(&mut tree);
+        }
         let otherwise = functions::look_at_arguments(&mut tree);
         let definitions: Vec<&'static Definition> = names
             .builtins
@@ -76,11 +94,31 @@ fn behind(definitions: &[&Definition], expression: AstNode) -> AstNode {
     AstNode::Block(parts)
 }
 
-/// Whether the expression can give a value a name, and so use it twice in the next value.
-fn binds(tree: &AstNode) -> bool {
-    let mut found = matches!(tree, AstNode::Lambda { .. } | AstNode::Binary { op: BinaryOp::ColonEqual, .. });
-    each_child(tree, &mut |child| found = found || with_stack(|| binds(child)));
+/// Whether the expression can use a value twice in the next value.
+fn shares(tree: &AstNode) -> bool {
+    let mut found = matches!(
+        tree,
+        AstNode::Lambda { .. }
+            | AstNode::Placeholder
+            | AstNode::ObjectTransform { .. }
+            | AstNode::Binary { op: BinaryOp::ColonEqual, .. }
+    ) || is_tuple_path(tree);
+    each_child(tree, &mut |child| found = found || with_stack(|| shares(child)));
     found
+}
+
+/// Whether a path in the tree carries bindings along.
+fn has_tuples(tree: &AstNode) -> bool {
+    let mut found = is_tuple_path(tree);
+    each_child(tree, &mut |child| found = found || with_stack(|| has_tuples(child)));
+    found
+}
+
+fn is_tuple_path(node: &AstNode) -> bool {
+    let carries = |step: &PathStep| {
+        step.is_tuple || step.inner_tuple || step.focus.is_some() || step.index_var.is_some()
+    };
+    matches!(node, AstNode::Path { steps } if steps.iter().any(carries))
 }
 
 /// Whether evaluating the tree can make functions that hold each other in a long chain: when a function makes functions,
@@ -110,7 +148,12 @@ fn makes_nested_functions(node: &AstNode, inside: bool, made: &mut usize) -> boo
 /// The edit that has operands looked at.
 struct Looks {
     parts: Parts,
-    binds: bool,
+    own: Own,
+    shares: bool,
+    has_tuples: bool,
+    counters_made: Cell<usize>,
+    /// Counters that the outermost node around has to set up.
+    pending: RefCell<Vec<String>>,
 }
 
 impl Looks {
@@ -119,6 +162,7 @@ impl Looks {
     fn put(&self, node: &mut AstNode, outermost: bool) {
         let is_stream =
             matches!(node, AstNode::Path { .. } | AstNode::Sort { .. } | AstNode::ObjectTransform { .. });
+        let pending_outside = outermost.then(|| self.pending.take());
         let mut first = true;
         each_child_mut(node, &mut |child| {
             // That is the first child.
@@ -152,9 +196,15 @@ impl Looks {
             AstNode::Conditional { condition, .. } => self.count(condition),
             // A key that is no string is shown in the error.
             AstNode::Object(pairs) => pairs.iter_mut().for_each(|(key, _)| self.weigh(key)),
-            AstNode::ObjectTransform { pattern, .. } => {
-                pattern.iter_mut().for_each(|(key, _)| self.weigh(key))
-            }
+            AstNode::ObjectTransform { pattern, .. } => pattern.iter_mut().for_each(|(key, _)| {
+                self.weigh(key);
+                // The groups of what carries bindings are put together item by item, each time anew.
+                if self.has_tuples {
+                    let counter = self.counter();
+                    counted_by(functions::GROUPED, key, &counter, &[]);
+                }
+            }),
+            AstNode::Array(items) => items.iter_mut().skip(ITEMS_AT_ONCE).for_each(interruptible),
             AstNode::Path { steps } => self.steps(steps),
             AstNode::Function { name, args, .. } => self.call(name, args),
             AstNode::Transform { location, update, delete } => {
@@ -167,8 +217,9 @@ impl Looks {
             }
             _ => {}
         }
-        if outermost {
+        if let Some(pending_outside) = pending_outside {
             self.weigh_head(node);
+            set_up(node, self.pending.replace(pending_outside));
         }
     }
 
@@ -176,31 +227,47 @@ impl Looks {
     /// false.
     fn call(&self, name: &str, arguments: &mut [AstNode]) {
         match (name, arguments) {
-            ("lookup", [object, _]) => self.count(object),
+            ("lookup", [object, _]) => self.list(object),
+            ("zip", arguments) => {
+                let count = AstNode::Number(arguments.len() as f64);
+                for argument in
+                    arguments.iter_mut().filter(|argument| !matches!(argument, AstNode::Placeholder))
+                {
+                    call_with(functions::ZIPPED, argument, vec![count.clone()]);
+                }
+            }
             ("filter" | "single" | "sift", [_, test]) | ("sift", [test]) => self.parts.test(test),
             _ => {}
         }
     }
 
     fn steps(&self, steps: &mut Vec<PathStep>) {
-        for step in steps.iter_mut() {
-            for stage in &mut step.stages {
-                if let Stage::Filter(filter) = stage {
-                    self.count(filter);
-                }
+        for stage in steps.iter_mut().flat_map(|step| &mut step.stages) {
+            if let Stage::Filter(filter) = stage
+                && !self.own.selects_once(filter)
+            {
+                counted_by(functions::SELECTED, filter, &self.counter(), &[AstNode::Variable(String::new())]);
             }
         }
-        // Bindings multiply: each step runs for each combination of those before it.
-        if steps.iter().any(|step| step.focus.is_some() || step.index_var.is_some()) {
-            steps.iter_mut().skip(1).for_each(checked);
+        // Bindings multiply: each step runs for each combination of those before it, and makes an object of each item.
+        let has_bindings = steps.iter().any(|step| step.focus.is_some() || step.index_var.is_some());
+        let is_tuple = steps.iter().any(|step| step.is_tuple || step.inner_tuple);
+        if has_bindings || is_tuple {
+            for step in steps.iter_mut().skip(1) {
+                checked(step);
+                self.gather(functions::ROW, step, &[]);
+            }
         }
         // A path that carries bindings along cannot be cut, and need not be: its steps make one item after the other.
-        if steps.iter().any(|step| step.is_tuple || step.inner_tuple) {
+        if is_tuple {
             return;
+        }
+        if !has_bindings {
+            self.gather_steps(steps);
         }
         // `f(x)[p].a` becomes `weighed(f(x)[p]).a`: what has predicates of its own cannot be weighed before them.
         if let Some(first) = steps.first_mut()
-            && self.binds
+            && self.shares
             && has_own_stages(first)
             && !self.parts.is_part(&first.node)
         {
@@ -212,6 +279,67 @@ impl Looks {
         if let Some(at) = steps.iter().position(wild) {
             self.cut(steps, at);
         }
+    }
+
+    /// Has what the steps give for all items together counted, unless it is made of different parts of those.
+    fn gather_steps(&self, steps: &mut [PathStep]) {
+        for at in 1..steps.len() {
+            let (before, behind) = steps.split_at_mut(at + 1);
+            let step = &mut before[at];
+            if self.own.gives_parts(&step.node) {
+                continue;
+            }
+            // What the names behind do not reach does not count, if nothing comes in between.
+            let names: Vec<AstNode> = behind
+                .iter()
+                .take_while(|_| step.stages.is_empty())
+                .map_while(|next| match &next.node {
+                    AstNode::Name(name) if is_bare(next) => Some(AstNode::String(name.clone())),
+                    _ => None,
+                })
+                .collect();
+            self.gather(functions::GATHERED, step, &names);
+        }
+    }
+
+    /// Has `function` count what a step gives for each item.
+    fn gather(&self, function: &str, step: &mut PathStep, more: &[AstNode]) {
+        // What a parent is looked for in, or from, stays what it is.
+        if !step.inner_tuple {
+            let counter = self.counter();
+            self.gather_node(function, &mut step.node, &counter, more, step.ancestor_label.is_some());
+        }
+    }
+
+    fn gather_node(
+        &self,
+        function: &str,
+        node: &mut AstNode,
+        counter: &AstNode,
+        more: &[AstNode],
+        has_label: bool,
+    ) {
+        match node {
+            // These are something else as an argument: what is in them is counted.
+            AstNode::FunctionApplication(inner) => counted_by(function, inner, counter, more),
+            AstNode::Array(items) | AstNode::ArrayGroup(items) => with_stack(|| {
+                items.iter_mut().for_each(|item| self.gather_node(function, item, counter, &[], has_label));
+            }),
+            AstNode::Sort { .. } | AstNode::Wildcard | AstNode::Descendant => {}
+            AstNode::Name(_) if has_label => {}
+            // A text in a path is a name. What a function of ours gives back is what it was given.
+            other if is_scalar(other) && !matches!(other, AstNode::Function { .. }) => {}
+            other => counted_by(function, other, counter, more),
+        }
+    }
+
+    /// A counter that is new each time that the outermost node around is evaluated.
+    fn counter(&self) -> AstNode {
+        let made = self.counters_made.get();
+        self.counters_made.set(made + 1);
+        let counter = format!("{COUNTER} {made}");
+        self.pending.borrow_mut().push(counter.clone());
+        AstNode::Variable(counter)
     }
 
     /// Has what the steps before `at` give weighed.
@@ -227,7 +355,7 @@ impl Looks {
             let AstNode::Path { steps: before } = before else { unreachable!("it was made a path above") };
             *steps = before;
         } else {
-            weigh(&mut before);
+            call(functions::LISTED, &mut before);
             let mut weighed = PathStep::new(before);
             weighed.stages.extend(keeps_array.then_some(Stage::KeepArray));
             steps.push(weighed);
@@ -242,9 +370,9 @@ impl Looks {
     fn weigh_head(&self, node: &mut AstNode) {
         let Some(head) = head(node) else { return };
         let look = match head {
-            AstNode::Variable(_) if self.binds && !self.parts.is_part(head) => {
+            AstNode::Variable(_) if self.shares && !self.parts.is_part(head) => {
                 let mut look = head.clone();
-                weigh(&mut look);
+                call(functions::LISTED, &mut look);
                 look
             }
             AstNode::Variable(_) => return,
@@ -260,10 +388,15 @@ impl Looks {
     /// As [`Looks::weigh`]; but an array stays the constructor that it is, with its items weighed.
     fn weigh_in(&self, node: &mut AstNode) {
         match node {
+            AstNode::Array(items) if items.iter().filter(|item| !is_scalar(item)).count() > 1 => {
+                let counter = self.counter();
+                items
+                    .iter_mut()
+                    .for_each(|item| self.gather_node(functions::GATHERED, item, &counter, &[], false));
+            }
             AstNode::Array(items) => items.iter_mut().for_each(|item| self.weigh_in(item)),
             AstNode::Binary { op: BinaryOp::Range, .. } => {}
-            other if self.binds => self.weigh(other),
-            _ => {}
+            other => self.list(other),
         }
     }
 
@@ -274,9 +407,16 @@ impl Looks {
         }
     }
 
+    /// As [`Looks::weigh`], where lists are made of the value's parts.
+    fn list(&self, node: &mut AstNode) {
+        if !self.parts.is_part(node) && !is_scalar(node) {
+            call(functions::LISTED, node);
+        }
+    }
+
     /// Has the arrays in `node` counted where it is evaluated, unless they are certainly few.
     fn count(&self, node: &mut AstNode) {
-        if self.binds && !is_scalar(node) && !self.parts.is_part(node) {
+        if self.shares && !is_scalar(node) && !self.parts.is_part(node) {
             call(functions::COUNTED, node);
         }
     }
@@ -293,7 +433,7 @@ fn weigh_item_of(stage: &mut Stage) {
         && !is_scalar_literal(filter)
     {
         let mut item = AstNode::Variable(String::new());
-        weigh(&mut item);
+        call(functions::LISTED, &mut item);
         let test = std::mem::replace(&mut **filter, AstNode::Undefined);
         **filter = AstNode::Block(vec![item, test]);
     }
@@ -364,8 +504,52 @@ pub(crate) fn weigh(node: &mut AstNode) {
 
 /// Makes a call of a function of ours of `node`.
 fn call(function: &str, node: &mut AstNode) {
-    let argument = std::mem::replace(node, AstNode::Undefined);
-    *node = AstNode::Function { name: function.to_owned(), args: vec![argument], is_builtin: true };
+    call_with(function, node, Vec::new());
+}
+
+/// Makes a call of a function of ours of `node`, with more arguments.
+fn call_with(function: &str, node: &mut AstNode, more: Vec<AstNode>) {
+    let mut args = vec![std::mem::replace(node, AstNode::Undefined)];
+    args.extend(more);
+    *node = AstNode::Function { name: function.to_owned(), args, is_builtin: true };
+}
+
+/// Has `function` called with the value of `node`, a counter, and `more`.
+fn counted_by(function: &str, node: &mut AstNode, counter: &AstNode, more: &[AstNode]) {
+    call_with(function, node, std::iter::once(counter).chain(more).cloned().collect());
+}
+
+/// Puts new counters before `node`, in a scope of their own: what runs inside what is counted has others.
+fn set_up(node: &mut AstNode, counters: Vec<String>) {
+    if counters.is_empty() {
+        return;
+    }
+    let begun =
+        || AstNode::Function { name: functions::BEGUN.to_owned(), args: Vec::new(), is_builtin: true };
+    let mut parts: Vec<AstNode> = counters
+        .into_iter()
+        .map(|counter| AstNode::Binary {
+            op: BinaryOp::ColonEqual,
+            lhs: Box::new(AstNode::Variable(counter)),
+            rhs: Box::new(begun()),
+        })
+        .collect();
+    parts.push(std::mem::replace(node, AstNode::Undefined));
+    *node = AstNode::Block(parts);
+}
+
+/// What the variables of counters are called; no expression can spell it.
+const COUNTER: &str = "our count";
+
+/// So many items of an array are put into it without a look at the meter: plain variables have none of their own.
+const ITEMS_AT_ONCE: usize = 4;
+
+/// Has a plain variable or name evaluated where the evaluator looks at the clock and at the meter.
+fn interruptible(node: &mut AstNode) {
+    if let AstNode::Variable(_) | AstNode::Name(_) = node {
+        let plain = std::mem::replace(node, AstNode::Undefined);
+        *node = AstNode::Block(vec![plain]);
+    }
 }
 
 /// Whether the value is certainly a string, a number, a boolean or null.

@@ -109,6 +109,58 @@ fn hostile_expressions_end_within_their_bounds() {
     assert!(problems.is_empty(), "{} of {count} differ:\n{}", problems.len(), problems.join("\n"));
 }
 
+/// What the values of an evaluation may hold where a list is used for each of its own items.
+const PRODUCT_BYTES_MAX: usize = 2 * Limits::STRICT.heap_bytes;
+
+/// So many objects leave room for something beside them.
+const OBJECTS_MAX: i64 = 10_000;
+
+/// Expressions that put one value into another once for each of its items: harmless for ten, not for ten thousand.
+#[test]
+fn products_of_a_list_with_itself_are_bounded() {
+    let evaluator = Evaluator::new(Limits::STRICT);
+    let watch = watchdog();
+    let mut problems = Vec::new();
+    let expressions: Vec<&str> = include_str!("data/products.txt")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    let mut bounded = 0;
+    for size in [3, 1_000, 10_000, 100_000] {
+        let numbers = Json::array((0..size).map(Json::from));
+        let zeros = Json::array((0..size).map(|_| Json::from(0)));
+        let item = |at| {
+            Json::object([
+                ("id", Json::from(at)),
+                ("k", Json::from("k")),
+                ("zeros", Json::array([Json::from(0)])),
+            ])
+        };
+        let state = State(Json::object([
+            ("a", numbers.clone()),
+            ("zeros", zeros.clone()),
+            ("objects", Json::array((0..size.min(OBJECTS_MAX)).map(item))),
+            ("holder", Json::object([("list", numbers.clone()), ("zeros", zeros)])),
+            ("holders", Json::array([Json::object([("list", numbers)])])),
+        ]));
+        for expression in &expressions {
+            watch.send((*expression).to_owned()).expect("the watchdog lives as long as the test");
+            let begun = std::time::Instant::now();
+            let (ended, said) = outcome(&evaluator, &state, expression);
+            let (peak, took) = (peak_bytes(), begun.elapsed());
+            println!("{size:>6} {ended:>5} {:>4} MiB {:>5} ms  {expression}", peak >> 20, took.as_millis());
+            bounded += usize::from(ended == "limit");
+            let expected = if size == 3 { ended == "value" } else { matches!(ended, "value" | "limit") };
+            if !expected || peak > PRODUCT_BYTES_MAX {
+                problems
+                    .push(format!("{size}: {expression}\n  ended with {ended}: {said}; held {peak} bytes"));
+            }
+        }
+    }
+    assert!(bounded >= expressions.len(), "{bounded} bounds met are few");
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
 /// As long an expression as a definition may hold, nested as deeply as it goes: compiling one neither overflows the stack nor
 /// hangs.
 #[test]

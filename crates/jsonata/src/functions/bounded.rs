@@ -24,6 +24,12 @@ const DECIMALS_MAX: usize = 100;
 /// About what one match occupies as an object.
 const MATCH_BYTES: usize = 1024;
 
+/// About what an item occupies that `$zip` takes: a copy of it, another in its place, and that place.
+const ZIPPED_BYTES: usize = 64;
+
+/// About what a member occupies as an object of its own.
+const SPREAD_BYTES: usize = 512;
+
 /// `$pad(text, width, filler)`: filled to `width` characters at the end, or at the start if `width` is negative.
 pub(super) fn pad(arguments: &[JValue], moment: &Moment) -> HostFnResult {
     let Some(JValue::String(text)) = arguments.first() else { return Ok(JValue::Undefined) };
@@ -119,6 +125,27 @@ pub(super) fn replaced(arguments: &[JValue], moment: &Moment) -> HostFnResult {
     };
     within(length.saturating_add(content.len()), moment.limits.text_bytes)?;
     Ok(text)
+}
+
+/// An argument of `$zip`, of as many as the second argument says: that many times its items are put together.
+pub(super) fn zipped(arguments: &[JValue], moment: &Moment) -> HostFnResult {
+    let items = argument(arguments, 0);
+    let count = arguments.get(1).and_then(JValue::as_f64).unwrap_or(1.0) as usize;
+    let length = items.as_array().map_or(1, Vec::len);
+    within(length.saturating_mul(count), moment.limits.heap_bytes / ZIPPED_BYTES)?;
+    Ok(items)
+}
+
+/// What `$spread` spreads, unless that has too many members.
+pub(super) fn spread(arguments: &[JValue], moment: &Moment) -> HostFnResult {
+    let value = argument(arguments, 0);
+    let members = |value: &JValue| value.as_object().map_or(1, |members| members.len());
+    let count = match &value {
+        JValue::Array(items) => items.iter().map(members).fold(0, usize::saturating_add),
+        other => members(other),
+    };
+    within(count, moment.limits.heap_bytes / SPREAD_BYTES)?;
+    Ok(value)
 }
 
 /// What `$reduce` reduces where there is no first value: nothing, if it is empty. The library would make null of it.

@@ -85,6 +85,11 @@ fn looked_at(name: &str, arguments: &mut [AstNode]) -> bool {
             look("our replaced", text, &[pattern, with])
         }
         ("lookup", [_, _]) => true,
+        ("keys" | "merge", [value]) => {
+            weigh_unless_scalar(value);
+            true
+        }
+        ("spread", [value]) => look("our spread", value, &[]),
         (name, [_, _]) if is_test(name) => true,
         ("reduce", [items, _]) => look("our reducible", items, &[]),
         ("reduce", [_, _, _]) => true,
