@@ -25,8 +25,10 @@ mod clock;
 mod direct;
 mod distinct;
 mod gathered;
+mod numeric;
 mod random;
 mod transform;
+mod url;
 mod weight;
 
 pub(crate) use direct::look_at_arguments;
@@ -93,18 +95,29 @@ impl Definition {
 
 /// Name and JSONata text, sorted by name. `$__x` in a text is the Rust function `x`; `$__native` is the library's
 /// function of the same name, except that `$now` formats as `$fromMillis` does.
-const TEXTS: [(&str, &str); 33] = [
+///
+/// `$base64encode` is not here: the library encodes UTF-8, jsonata-js under Node.js Latin-1, and which of them AWS does is
+/// not known.
+const TEXTS: [(&str, &str); 41] = [
     ("boolean", "function($value)<x-:b>{ $__native($__weighed($value)) }"),
     ("clone", "function($value)<(oa)-:o>{ $value }"),
     ("contains", "function($text, $pattern)<s-(sf):b>{ $__native($__scanned($text, $pattern), $pattern) }"),
+    ("decodeUrl", "function($text)<s-:s>{ $__decode_url($text) }"),
+    ("decodeUrlComponent", "function($text)<s-:s>{ $__decode_url_component($text) }"),
     ("distinct", "function($items)<x:x>{ $__distinct($items) }"),
+    ("encodeUrl", "function($text)<s-:s>{ $__encode_url($text) }"),
+    ("encodeUrlComponent", "function($text)<s-:s>{ $__encode_url_component($text) }"),
     (
         "filter",
         "function($items, $test)<af>{ $__native($items, function($v, $i, $a){ $__counted($test($v, $i, $a)) }) }",
     ),
+    ("formatBase", "function($number, $radix)<n-n?:s>{ $__format_base($number, $radix) }"),
     (
         "formatInteger",
-        "function($number, $picture)<n-s:s>{ $__native($__drawn($number, $picture), $picture) }",
+        "function($number, $picture)<n-s:s>{
+            $__is_wide($number, $picture)
+                ? $__wide($number, $picture)
+                : $__native($__drawn($number, $picture), $picture) }",
     ),
     (
         "formatNumber",
@@ -119,7 +132,7 @@ const TEXTS: [(&str, &str); 33] = [
         "join",
         "function($texts, $separator)<a<s>s?:s>{ $__native($__joined($texts, $separator), $separator) }",
     ),
-    ("keys", "function($value)<x-:a<s>>{ $__native($__weighed($value)) }"),
+    ("keys", "function($value)<x-:a<s>>{ $__native($__keyed($value)) }"),
     ("lookup", "function($object, $name)<x-s:x>{ $__native($__listed($object), $name) }"),
     (
         "match",
@@ -130,6 +143,7 @@ const TEXTS: [(&str, &str); 33] = [
     ("millis", "function()<:n>{ $__now() }"),
     ("not", "function($value)<x-:b>{ $__native($__weighed($value)) }"),
     ("now", "function($picture, $zone)<s?s?:s>{ $__native($__now(), $__picture($picture), $zone) }"),
+    ("number", "function($value)<(nsb)-:n>{ $__native($__numeral($value)) }"),
     ("pad", "function($text, $width, $filler)<s-ns?:s>{ $__pad($text, $width, $filler) }"),
     ("parse", "function($text)<s-:x>{ $__parse($text) }"),
     ("parseInteger", "function($text, $picture)<s-s:n>{ $__native($text, $__picture($picture)) }"),
@@ -148,6 +162,7 @@ const TEXTS: [(&str, &str); 33] = [
         "function($text, $pattern, $with, $limit)<s-(sf)(sf)n?:s>{
             $__native($__replaced($text, $pattern, $with, $limit), $pattern, $with, $limit) }",
     ),
+    ("round", "function($number, $precision)<n-n?:n>{ $__round($number, $precision) }"),
     ("shuffle", "function($array)<a:a>{ $__shuffle($array) }"),
     (
         "sift",
@@ -164,11 +179,12 @@ const TEXTS: [(&str, &str); 33] = [
     (
         "split",
         "function($text, $separator, $limit)<s-(sf)n?:a<s>>{
-            $__native($__split($text, $separator), $separator, $limit) }",
+            $__native($__split($text, $separator), $separator, $__limit($limit, $separator)) }",
     ),
     ("spread", "function($value)<x-:a<o>>{ $__native($__spread($value)) }"),
     // `$map` gives a function as many arguments as it takes: of this one jsonata-js says one.
     ("string", "function($value)<x-:s>{ $__native($__weighed($value)) }"),
+    ("substring", "function($text, $start, $length)<s-nn?:s>{ $__substring($text, $start, $length) }"),
     (
         "toMillis",
         "function($text, $picture)<s-s?:n>{
@@ -246,7 +262,7 @@ const fn private(name: &'static str, function: fn(&[JValue], &Moment) -> HostFnR
     Private { name, function }
 }
 
-static PRIVATE: [Private; 34] = [
+static PRIVATE: [Private; 46] = [
     private(BEGUN, gathered::begun),
     private(COUNTED, weight::counted),
     private(GATHERED, gathered::gathered),
@@ -257,6 +273,18 @@ static PRIVATE: [Private; 34] = [
     private(ZIPPED, bounded::zipped),
     private(WEIGHED, weight::weighed),
     private(transform::COPIED, transform::copied),
+    private("our decode_url", url::decode_url),
+    private("our decode_url_component", url::decode_url_component),
+    private("our encode_url", url::encode_url),
+    private("our encode_url_component", url::encode_url_component),
+    private("our format_base", numeric::format_base),
+    private("our is_wide", numeric::is_wide),
+    private("our keyed", bounded::keyed),
+    private("our limit", numeric::limit),
+    private("our numeral", numeric::numeral),
+    private("our round", numeric::round),
+    private("our substring", numeric::substring),
+    private("our wide", numeric::wide),
     private("our date", clock::date),
     private("our dated_picture", clock::dated_picture),
     private("our dated_text", clock::dated_text),

@@ -4,7 +4,18 @@
 //! share their parts: forty turns of `{'a': $x, 'b': $x}` make a small value with a trillion leaves. So the tree is
 //! edited when it is compiled: an operand that such a step walks as a whole is weighed first; one in which it goes
 //! through arrays in arrays has those counted; and the builtin functions that make much out of little are ours
-//! ([`functions`]). What is certainly a part of the surroundings' values is spared. The edits change no value; they
+//! ([`functions`]).
+//!
+//! A path is the other thing that multiplies: it puts what a step gives for all of its items into one list in one go.
+//! Why that list is bounded, step by step from the front: what a path begins with is weighed, unless it is a part of the
+//! surroundings' values, which are trees within a payload's bound. A name gives different parts of its items, so that all
+//! lists of names together hold no more than the weight before them. Any other step either gives different parts as well
+//! ([`own`]), or each thing that it gives passes a counter of this path before it is joined to the others; so does what a
+//! predicate takes more than once. `*` and `**` look at a whole that is weighed before them. A path with bindings makes
+//! its items one by one, and all that it makes for one of them passes the counter too. What is then new in memory, and
+//! not shared, the meter has counted when it was made.
+//!
+//! What is certainly a part of the surroundings' values is spared. The edits change no value; they
 //! only fail where the bounds are met.
 //!
 //! Copying the evaluator and giving every loop a check would be the thorough way, and thirteen thousand lines of

@@ -247,7 +247,10 @@ impl<'a> Walk<'a> {
         let steps = match steps {
             [first, second, ..] if self.is_states(first) => {
                 match &second.node {
-                    AstNode::Name(member) => once(&mut self.names.states, member),
+                    // A bound step leaves the next one where it was itself: in `$states`.
+                    AstNode::Name(member) if second.focus.is_none() => {
+                        once(&mut self.names.states, member);
+                    }
                     _ => self.names.whole_states = true,
                 }
                 &steps[1..]

@@ -187,7 +187,7 @@ fn what_an_expression_reads_is_known() {
         text += &program.states.join(",");
         text + if program.whole_states { ";whole" } else { "" }
     };
-    const CASES: [(&str, &str); 22] = [
+    const CASES: [(&str, &str); 36] = [
         ("$states.input.a", ";input"),
         ("$states.`input`", ";input"),
         ("$states.input + $states.result.x + $states.input", ";input,result"),
@@ -210,9 +210,57 @@ fn what_an_expression_reads_is_known() {
         ("$xs ~> $f", "xs,f;"),
         ("$f(?, $a)", "f,a;"),
         ("$states.input.xs[$.id = $states.context.id]", ";input,context"),
+        ("$states.input@$v.context.Execution.Name", ";;whole"),
+        ("$states.input#$i.a", ";input"),
+        ("$states@$s.input", ";;whole"),
+        ("$states#$i", ";;whole"),
+        ("$states.*", ";;whole"),
+        ("$states.**", ";;whole"),
+        ("$states[input]", ";;whole"),
+        ("$states^(input)", ";;whole"),
+        ("$states{'k': $}", ";;whole"),
+        ("$keys($states)", ";;whole"),
+        ("$states ~> $keys", ";;whole"),
+        ("$map([1], function(){ $states })", ";;whole"),
+        ("$map([1], function(){ $states.context.id })", ";context"),
+        ("$states.input.%.context", ";input;whole"),
     ];
     for (expression, expected) in CASES {
         assert_eq!(names(expression), expected, "{expression}");
+    }
+}
+
+#[test]
+fn a_bound_step_leaves_the_next_one_in_states() {
+    struct Both;
+    impl Surroundings for Both {
+        fn states(&self, member: &str) -> Option<Json> {
+            matches!(member, "input" | "context").then(|| Json::object([("of", Json::from(member))]))
+        }
+        fn variable(&self, _: &str) -> Option<Json> {
+            None
+        }
+        fn now_ms(&self) -> i64 {
+            0
+        }
+        fn seed(&self) -> u64 {
+            0
+        }
+    }
+    let evaluator = Evaluator::default();
+    for (expression, expected) in [
+        ("$states.input@$v.context.of", "\"context\""),
+        ("$states.input@$v.context.{'a': of, 'b': $v.of}", r#"{"a":"context","b":"input"}"#),
+        ("$states.input#$i.of", "\"input\""),
+        ("$keys($states)", r#"["input","context"]"#),
+        ("$lookup($states, 'context').of", "\"context\""),
+        ("$states.*.of", r#"["input","context"]"#),
+        ("($f := function($s){ $s.context.of }; $states ~> $f)", "\"context\""),
+        ("$states{'k': context.of}.k", "\"context\""),
+    ] {
+        let program = evaluator.compile(expression).unwrap();
+        let value = evaluator.begin(&Both).evaluate(&program);
+        assert_eq!(value.unwrap().unwrap().to_text(), expected, "{expression}");
     }
 }
 

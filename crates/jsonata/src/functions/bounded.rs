@@ -1,9 +1,10 @@
 //! Functions that make much out of little: their arguments are looked at before the library's function runs, because
 //! what that allocates in one go cannot be taken back.
 
+use indexmap::IndexMap;
 use jsonata_core::evaluator::{EvaluatorError, HostFnResult};
 use jsonata_core::functions::string::build_regex;
-use jsonata_core::value::JValue;
+use jsonata_core::value::{JValue, with_stack};
 
 use super::Moment;
 use crate::errors::{TOO_LARGE, bound_met};
@@ -146,6 +147,30 @@ pub(super) fn spread(arguments: &[JValue], moment: &Moment) -> HostFnResult {
     };
     within(count, moment.limits.heap_bytes / SPREAD_BYTES)?;
     Ok(value)
+}
+
+/// What `$keys` takes the names of: of a list one object with the names of all, because the library looks for each name
+/// among all before it.
+pub(super) fn keyed(arguments: &[JValue], moment: &Moment) -> HostFnResult {
+    let value = super::weight::listed(arguments, moment)?;
+    let JValue::Array(items) = &value else { return Ok(value) };
+    let mut names = IndexMap::new();
+    collect_names(items, &mut names);
+    Ok(JValue::object(names))
+}
+
+fn collect_names(items: &[JValue], names: &mut IndexMap<String, JValue>) {
+    for item in items {
+        match item {
+            JValue::Object(members) => {
+                for name in members.keys().filter(|name| !names.contains_key(*name)).collect::<Vec<_>>() {
+                    names.insert(name.clone(), JValue::Null);
+                }
+            }
+            JValue::Array(items) => with_stack(|| collect_names(items, names)),
+            _ => {}
+        }
+    }
 }
 
 /// What `$reduce` reduces where there is no first value: nothing, if it is empty. The library would make null of it.

@@ -18,6 +18,8 @@ pub(super) fn date(arguments: &[JValue], _: &Moment) -> HostFnResult {
             // JavaScript's own words; there is no code.
             Err(EvaluatorError::EvaluationError("Invalid time value".to_owned()))
         }
+        // JavaScript's dates have no parts of milliseconds.
+        Some(JValue::Number(millis)) => Ok(JValue::Number(millis.trunc() + 0.0)),
         other => Ok(other.cloned().unwrap_or(JValue::Undefined)),
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use jsonata_core::ast::{AstNode, BinaryOp};
+use jsonata_core::ast::{AstNode, BinaryOp, UnaryOp};
 use jsonata_core::value::with_stack;
 
 use super::definition;
@@ -75,9 +75,7 @@ fn looked_at(name: &str, arguments: &mut [AstNode]) -> bool {
         ("string", [value, _]) => look("our weighed", value, &[&mut AstNode::Boolean(true)]),
         ("contains", [_, AstNode::String(_)]) => true,
         ("contains", [text, pattern @ AstNode::Regex { .. }]) => look("our scanned", text, &[pattern]),
-        ("split", [text, separator] | [text, separator, AstNode::Number(_)]) if is_literal(separator) => {
-            look("our split", text, &[separator])
-        }
+        ("split", [text, separator]) if is_literal(separator) => look("our split", text, &[separator]),
         ("match", [text, pattern]) if is_literal(pattern) => look("our matched", text, &[pattern]),
         ("join", [texts]) => look("our joined", texts, &[]),
         ("join", [texts, separator]) if is_literal(separator) => look("our joined", texts, &[separator]),
@@ -85,10 +83,15 @@ fn looked_at(name: &str, arguments: &mut [AstNode]) -> bool {
             look("our replaced", text, &[pattern, with])
         }
         ("lookup", [_, _]) => true,
-        ("keys" | "merge", [value]) => {
+        ("keys", [value]) => look("our keyed", value, &[]),
+        ("merge", [value]) => {
             weigh_unless_scalar(value);
             true
         }
+        ("number", [value]) => look("our numeral", value, &[]),
+        ("round", [_]) => true,
+        ("substring", [_, start]) if is_small(start) => true,
+        ("substring", [_, start, length]) if is_small(start) && is_small(length) => true,
         ("spread", [value]) => look("our spread", value, &[]),
         (name, [_, _]) if is_test(name) => true,
         ("reduce", [items, _]) => look("our reducible", items, &[]),
@@ -110,6 +113,15 @@ fn look(function: &str, argument: &mut AstNode, others: &[&mut AstNode]) -> bool
         args.extend(others.iter().map(|other| (**other).clone()));
     }
     true
+}
+
+/// A whole number as people write them, for which the library has the right answer.
+fn is_small(node: &AstNode) -> bool {
+    match node {
+        AstNode::Number(number) => number.fract() == 0.0 && number.abs() < 10_000.0,
+        AstNode::Unary { op: UnaryOp::Negate, operand } => is_small(operand),
+        _ => false,
+    }
 }
 
 fn is_literal(node: &AstNode) -> bool {

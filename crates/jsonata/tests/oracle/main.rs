@@ -6,5 +6,6 @@ mod broken;
 mod documents;
 mod failing;
 mod javascript;
+mod numbers;
 mod ours;
 mod patterns;
