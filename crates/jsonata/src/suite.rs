@@ -27,7 +27,7 @@ const RESULT: &str = "LOVELESS_TEST_JSONATA_RESULT";
 const FOLDERS: [&str; 2] = ["groups", "skip"];
 
 /// Some cases are about depth, and not about AWS's hundred; and unoptimised code takes its time.
-const LIMITS: Limits = Limits { depth: 500, time_ms: 5_000, ..Limits::STRICT };
+const LIMITS: Limits = Limits { depth: 500, time_ms: 20_000, ..Limits::STRICT };
 
 #[test]
 fn the_official_suite() {
