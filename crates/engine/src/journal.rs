@@ -14,7 +14,7 @@ use crate::history::HistoryEvent;
 use crate::payload::PayloadId;
 
 /// The format that this engine writes.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// One step, as the journal keeps it.
 #[derive(Debug, Serialize, Deserialize)]

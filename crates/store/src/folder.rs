@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::StoreError;
 
 /// The format that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 const LOCK: &str = "LOCK";
 const FORMAT: &str = "FORMAT";
