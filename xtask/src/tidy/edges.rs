@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("asl", &[]),
     ("engine", &["asl"]),
     ("jsonata", &["asl"]),
+    ("sim", &["asl", "engine"]),
     ("store", &[]),
     ("lambda", &[]),
     ("buckets", &[]),
@@ -25,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "asl",
             "engine",
             "jsonata",
+            "sim",
             "store",
             "lambda",
             "buckets",
@@ -46,7 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Arrows that only a crate's tests may have. Definitions and executions are tested with the evaluator that servers use.
 const ALLOWED_IN_TESTS: &[(&str, &[&str])] =
-    &[("asl", &["jsonata"]), ("engine", &["jsonata"]), ("api", &["connect", "store"])];
+    &[("asl", &["jsonata"]), ("engine", &["jsonata"]), ("sim", &["jsonata"]), ("api", &["connect", "store"])];
 
 /// Dependencies between our crates that the tables do not allow, and crates that they do not know.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {

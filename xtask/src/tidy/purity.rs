@@ -8,7 +8,8 @@ use super::source::{Code, Written};
 use super::tree::{File, Tree};
 
 /// The crates below the line, with their folders.
-pub(super) const PURE: [(&str, &str); 2] = [("asl", "crates/asl"), ("engine", "crates/engine")];
+pub(super) const PURE: [(&str, &str); 3] =
+    [("asl", "crates/asl"), ("engine", "crates/engine"), ("sim", "crates/sim")];
 
 const IMPURE_PATHS: [&str; 20] = [
     "std::fs",
