@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod commands;
 mod demo;
+mod document;
 mod logging;
 mod rows;
 mod server;

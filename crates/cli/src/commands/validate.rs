@@ -1,8 +1,8 @@
 //! `loveless validate`: what AWS would refuse in definitions, each problem under its source line; no server needed.
 //!
-//! Text comes in, a report goes out: [`source`] reads a file, [`json`] and [`yaml`] say where everything in it stands,
-//! [`check`] asks the language what is wrong and [`place`] finds the spot, [`report`] and [`drawing`] show it. It refuses
-//! to know a rule of the language: those are `asl`'s, so that this command and a server's answers cannot differ.
+//! Text comes in, a report goes out: [`crate::document`] reads a file and knows where everything in it stands, [`check`]
+//! asks the language what is wrong and [`place`] finds the spot, [`report`] shows it. It refuses to know a rule of the
+//! language: those are `asl`'s, so that this command and a server's answers cannot differ.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,19 +12,14 @@ use clap::{Args, ValueEnum};
 
 use self::check::check;
 use self::report::{Checked, Report};
-use self::source::Source;
+use crate::document::drawing::colours_wanted;
+use crate::document::source::Source;
 
-mod check;
-mod comments;
-mod drawing;
-mod json;
-mod node;
+pub(super) mod check;
 mod place;
 mod report;
-mod source;
 #[cfg(test)]
 mod tests;
-mod yaml;
 
 const EXAMPLE: &str = "\
 Files are read by their extension:
@@ -67,11 +62,20 @@ pub(crate) struct Validate {
 
 /// As `CreateStateMachine` spells it.
 #[derive(Clone, Copy, ValueEnum)]
-enum MachineType {
+pub(super) enum MachineType {
     #[value(name = "STANDARD")]
     Standard,
     #[value(name = "EXPRESS")]
     Express,
+}
+
+impl From<MachineType> for asl::MachineType {
+    fn from(given: MachineType) -> asl::MachineType {
+        match given {
+            MachineType::Standard => asl::MachineType::Standard,
+            MachineType::Express => asl::MachineType::Express,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -91,7 +95,7 @@ impl Validate {
             eprintln!("error: {trouble}");
         }
         let text = match self.format {
-            Format::Text => report.text(report::colours_wanted(), self.quiet),
+            Format::Text => report.text(colours_wanted(), self.quiet),
             Format::Json => report.json(),
         };
         if let Err(error) = std::io::stdout().lock().write_all(text.as_bytes()) {
@@ -102,10 +106,7 @@ impl Validate {
     }
 
     fn report(&self) -> Report {
-        let machine_type = match self.machine_type {
-            MachineType::Standard => asl::MachineType::Standard,
-            MachineType::Express => asl::MachineType::Express,
-        };
+        let machine_type = self.machine_type.into();
         let files = self.files.iter().map(|path| match Source::read(path) {
             Ok(source) => Checked::Read { findings: check(&source, machine_type), source },
             Err(trouble) => Checked::Unreadable { file: path.display().to_string(), trouble },

@@ -4,6 +4,7 @@
 //! cannot see any more once a text has become values: a name that is given twice, YAML that stands for no JSON, and the
 //! length that AWS allows for the whole.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,46 +14,14 @@ use asl::diagnostic::{Code, Diagnostic};
 use asl::jsonata::Jsonata;
 use jsonata::{Evaluator, Limits};
 
-use super::comments;
-use super::json;
-use super::node::{Node, Value};
 use super::place;
-use super::source::{Source, Syntax};
-use super::yaml;
-
-/// The longest definition that AWS takes.
-pub(super) const DEFINITION_CHARACTERS_MAX: usize = 1_048_576;
-
-/// How bad a finding is, as `ValidateStateMachineDefinition` says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Severity {
-    Error,
-    Warning,
-}
-
-impl Severity {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Severity::Error => "ERROR",
-            Severity::Warning => "WARNING",
-        }
-    }
-}
-
-/// One thing wrong, and the bytes of the source to look at.
-#[derive(Debug)]
-pub(super) struct Finding {
-    pub(super) severity: Severity,
-    pub(super) code: &'static str,
-    pub(super) message: String,
-    /// As `asl` gives it; absent for what has no place in JSON.
-    pub(super) location: Option<String>,
-    pub(super) span: Range<usize>,
-    pub(super) help: Option<&'static str>,
-}
+use crate::document::finding::{Finding, Severity};
+use crate::document::node::{Node, Value};
+use crate::document::source::{Source, Syntax};
+use crate::document::{DEFINITION_CHARACTERS_MAX, comments, json, offset, yaml};
 
 /// All findings about a source that is meant for this type of machine.
-pub(super) fn check(source: &Source, machine_type: MachineType) -> Vec<Finding> {
+pub(in crate::commands) fn check(source: &Source, machine_type: MachineType) -> Vec<Finding> {
     let mut findings = match source.syntax {
         Syntax::Json => check_json(&source.text, machine_type),
         Syntax::JsonWithComments => check_json_with_comments(&source.text, machine_type),
@@ -101,7 +70,14 @@ fn check_yaml(text: &str, machine_type: MachineType) -> Vec<Finding> {
         Ok(root) => root,
         Err(yaml::Refusal { message, span, help }) => {
             let code = "INVALID_YAML";
-            return vec![Finding { severity: Severity::Error, code, message, location: None, span, help }];
+            return vec![Finding {
+                severity: Severity::Error,
+                code,
+                message,
+                location: None,
+                span,
+                help: help.map(Cow::from),
+            }];
         }
     };
     let definition = root.as_ref().map(|root| root.to_json()).unwrap_or_default();
@@ -111,13 +87,15 @@ fn check_yaml(text: &str, machine_type: MachineType) -> Vec<Finding> {
 }
 
 /// What helps a text that only looks like JSON.
-fn remedy(text: &str) -> Option<&'static str> {
+fn remedy(text: &str) -> Option<Cow<'static, str>> {
     if text.starts_with('\u{feff}') {
-        return Some("the file begins with a byte order mark: save it without one");
+        return Some("the file begins with a byte order mark: save it without one".into());
     }
     let plain = comments::blanked(text);
     let is_lax = plain != text && asl::json::Json::parse(&plain).is_ok();
-    is_lax.then_some("AWS takes no comments and no trailing commas; a file named .jsonc may have them here")
+    is_lax.then_some(
+        "AWS takes no comments and no trailing commas; a file named .jsonc may have them here".into(),
+    )
 }
 
 /// The complaint about a text that is not JSON.
@@ -184,22 +162,6 @@ impl<'a> Locator<'a> {
         };
         before..end
     }
-}
-
-/// The byte at a line from 1 and a column from 1 in UTF-16 units, as AWS's reader counts.
-fn offset(text: &str, line: usize, column: usize) -> usize {
-    let start = match line {
-        0 | 1 => 0,
-        later => text.match_indices('\n').nth(later - 2).map_or(text.len(), |(at, _)| at + 1),
-    };
-    let mut units = 1;
-    for (at, character) in text[start..].char_indices() {
-        if units >= column {
-            return start + at;
-        }
-        units += character.len_utf16();
-    }
-    text.len()
 }
 
 /// Puts what `asl` says to the places in the tree; without a tree there is no text to point at.

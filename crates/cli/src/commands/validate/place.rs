@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::node::{Member, Node, Value};
+use crate::document::node::{Member, Node, Value};
 
 /// The spot for a diagnostic with this location and message.
 pub(super) fn find(root: &Node, location: &str, message: &str) -> Range<usize> {
@@ -97,8 +97,8 @@ fn quoted_member<'a>(members: &'a [Member], message: &str) -> Option<&'a Member>
 
 #[cfg(test)]
 mod tests {
-    use super::super::json;
     use super::*;
+    use crate::document::json;
 
     const TEXT: &str = r#"{"StartAt": "a", "States": {"a": {"b/c": 1}, "a/b": {"c": 2, "c/d": {"it's": 3}},
         "x[0]": [{"é/": [4, [5]]}], "": {"": 6}, "twice": 7, "twice": 8}, "Comment": "'StartAt'"}"#;

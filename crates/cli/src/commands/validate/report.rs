@@ -3,13 +3,11 @@
 //! People get each finding drawn and every file summed up, programs one JSON document. It refuses to know how findings
 //! come about and how they are drawn.
 
-use std::io::IsTerminal;
-
 use serde_json::{Value, json};
 
-use super::check::{Finding, Severity};
-use super::drawing::{Style, draw, visible};
-use super::source::Source;
+use crate::document::drawing::{Style, draw, visible};
+use crate::document::finding::{Finding, Severity};
+use crate::document::source::Source;
 
 /// A file of the command line, and what came of it.
 pub(super) enum Checked {
@@ -19,13 +17,6 @@ pub(super) enum Checked {
 
 pub(super) struct Report {
     files: Vec<Checked>,
-}
-
-/// Whether the standard output is a terminal whose user wants colours (<https://no-color.org>).
-pub(super) fn colours_wanted() -> bool {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
 }
 
 impl Report {
@@ -103,8 +94,8 @@ fn diagnostic(source: &Source, finding: &Finding) -> Value {
         "message": finding.message,
         "location": finding.location,
     });
-    if let Some(help) = finding.help {
-        diagnostic["help"] = help.into();
+    if let Some(help) = &finding.help {
+        diagnostic["help"] = help.as_ref().into();
     }
     diagnostic
 }

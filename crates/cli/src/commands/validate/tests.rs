@@ -7,9 +7,10 @@ use std::path::PathBuf;
 
 use asl::MachineType;
 
-use super::check::{Finding, check};
+use super::check::check;
 use super::report::{Checked, Report};
-use super::source::Source;
+use crate::document::finding::Finding;
+use crate::document::source::Source;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/validate")
@@ -117,7 +118,7 @@ fn nesting_ends_in_a_message() {
 #[test]
 fn numbers_reach_the_language_as_they_are_written() {
     let text = "{n: [1.10, 12345678901234567890123, 1e400, -0, 0x10, 1.]}";
-    let root = super::yaml::read(text).unwrap().unwrap();
+    let root = crate::document::yaml::read(text).unwrap().unwrap();
     assert_eq!(root.to_json(), "{\"n\":[1.10,12345678901234567890123,1e400,-0,16,1.0]}");
 }
 

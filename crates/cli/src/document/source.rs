@@ -14,7 +14,7 @@ const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const STANDARD_INPUT: &str = "<stdin>";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Syntax {
+pub(crate) enum Syntax {
     /// As AWS reads it.
     Json,
     /// With comments and trailing commas.
@@ -22,19 +22,19 @@ pub(super) enum Syntax {
     Yaml,
 }
 
-pub(super) struct Source {
+pub(crate) struct Source {
     /// As the user wrote it.
-    pub(super) name: String,
-    pub(super) text: String,
-    pub(super) syntax: Syntax,
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) syntax: Syntax,
     line_starts: Vec<usize>,
 }
 
 /// A place as editors count it: both from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub(crate) struct Position {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 impl Source {
@@ -42,7 +42,7 @@ impl Source {
     ///
     /// # Errors
     /// A sentence that names the file.
-    pub(super) fn read(path: &Path) -> Result<Source, String> {
+    pub(crate) fn read(path: &Path) -> Result<Source, String> {
         if path.as_os_str() == "-" {
             return Source::read_from(std::io::stdin().lock(), STANDARD_INPUT, None);
         }
@@ -70,7 +70,7 @@ impl Source {
     }
 
     /// A text that is read as `extension` says; without a known one, as it begins.
-    pub(super) fn new(name: &str, extension: Option<&str>, text: String) -> Source {
+    pub(crate) fn new(name: &str, extension: Option<&str>, text: String) -> Source {
         let syntax = match extension {
             Some("json") => Syntax::Json,
             Some("jsonc") => Syntax::JsonWithComments,
@@ -87,14 +87,14 @@ impl Source {
         Source { name: name.to_owned(), text, syntax, line_starts }
     }
 
-    pub(super) fn position(&self, offset: usize) -> Position {
+    pub(crate) fn position(&self, offset: usize) -> Position {
         let line = self.line_of(offset);
         let before = &self.text[self.line_starts[line]..offset];
         Position { line: line + 1, column: before.chars().count() + 1 }
     }
 
     /// The line that holds `offset`, without its end.
-    pub(super) fn line_around(&self, offset: usize) -> Range<usize> {
+    pub(crate) fn line_around(&self, offset: usize) -> Range<usize> {
         let line = self.line_of(offset);
         let start = self.line_starts[line];
         let end = self.line_starts.get(line + 1).map_or(self.text.len(), |next| next - 1);

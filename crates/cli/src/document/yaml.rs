@@ -18,14 +18,14 @@ mod scalar;
 
 /// The longest definition that is built, as JSON in bytes: the longest that AWS takes has this many characters, of at
 /// most four bytes each.
-const UNFOLDED_BYTES_MAX: usize = 4 * super::check::DEFINITION_CHARACTERS_MAX;
+const UNFOLDED_BYTES_MAX: usize = 4 * super::DEFINITION_CHARACTERS_MAX;
 
 /// Why a text is no definition in YAML, and where.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) message: String,
-    pub(super) span: Range<usize>,
-    pub(super) help: Option<&'static str>,
+pub(crate) struct Refusal {
+    pub(crate) message: String,
+    pub(crate) span: Range<usize>,
+    pub(crate) help: Option<&'static str>,
 }
 
 impl Refusal {
@@ -35,7 +35,7 @@ impl Refusal {
 }
 
 /// The tree of the only document in `text`; none if there is no document.
-pub(super) fn read(text: &str) -> Result<Option<Rc<Node>>, Refusal> {
+pub(crate) fn read(text: &str) -> Result<Option<Rc<Node>>, Refusal> {
     let offsets = Offsets::new(text);
     let mut builder = Builder::default();
     for next in Parser::new_from_str(text) {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::node::{Member, Node, Value};
 
 /// The tree of a JSON text.
-pub(super) fn read(text: &str) -> Option<Node> {
+pub(crate) fn read(text: &str) -> Option<Node> {
     Reader { text, at: 0 }.value(0)
 }
 

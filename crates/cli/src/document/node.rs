@@ -8,14 +8,14 @@ use std::rc::Rc;
 
 /// A value and where it stands. Aliases of YAML share their node, so that a small file cannot become a huge tree.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// A scalar entirely; of an array or object only its beginning.
-    pub(super) span: Range<usize>,
-    pub(super) value: Value,
+    pub(crate) span: Range<usize>,
+    pub(crate) value: Value,
 }
 
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// Its JSON text.
     Scalar(String),
     Array(Vec<Rc<Node>>),
@@ -23,15 +23,15 @@ pub(super) enum Value {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Member {
-    pub(super) name: String,
-    pub(super) name_span: Range<usize>,
-    pub(super) value: Rc<Node>,
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) name_span: Range<usize>,
+    pub(crate) value: Rc<Node>,
 }
 
 impl Node {
     /// The members of an object; none of anything else.
-    pub(super) fn members(&self) -> &[Member] {
+    pub(crate) fn members(&self) -> &[Member] {
         match &self.value {
             Value::Object(members) => members,
             _ => &[],
@@ -39,7 +39,7 @@ impl Node {
     }
 
     /// The compact JSON text of the tree.
-    pub(super) fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let mut out = String::new();
         self.write(&mut out);
         out
@@ -75,6 +75,6 @@ impl Node {
 }
 
 /// A text as a JSON string.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -4,7 +4,7 @@
 //! the source. It refuses to judge the rest: what is broken in another way stays broken in the same place.
 
 /// The text with spaces for its comments and trailing commas.
-pub(super) fn blanked(text: &str) -> String {
+pub(crate) fn blanked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     // Where a comma was put that nothing has followed yet.

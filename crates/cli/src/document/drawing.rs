@@ -1,14 +1,15 @@
 //! A finding as people read it, in the manner of rustc: the message, the place, and the source line over a caret.
 //!
-//! It refuses to know how findings come about, and whether there is a terminal. Two libraries were the road not taken:
+//! It refuses to know how findings come about. Two libraries were the road not taken:
 //! miette brings a dozen packages, and annotate-snippets draws whole lines only, while definitions come as one line of
 //! a mebibyte. Neither disarms every text that a definition puts into the drawing.
 
+use std::io::IsTerminal;
 use std::ops::Range;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::check::{Finding, Severity};
+use super::finding::{Finding, Severity};
 use super::source::Source;
 
 /// How wide a tab is drawn. Editors differ; what matters is that the caret's line agrees with the source's.
@@ -20,7 +21,7 @@ const BEFORE_MAX: usize = 50;
 const AFTER_MAX: usize = 80;
 
 /// How parts are shown: escape sequences of a terminal, or nothing.
-pub(super) struct Style {
+pub(crate) struct Style {
     error: &'static str,
     warning: &'static str,
     frame: &'static str,
@@ -29,8 +30,8 @@ pub(super) struct Style {
 }
 
 impl Style {
-    pub(super) const PLAIN: Style = Style { error: "", warning: "", frame: "", strong: "", reset: "" };
-    pub(super) const COLOURED: Style = Style {
+    pub(crate) const PLAIN: Style = Style { error: "", warning: "", frame: "", strong: "", reset: "" };
+    pub(crate) const COLOURED: Style = Style {
         error: "\u{1b}[1;31m",
         warning: "\u{1b}[1;33m",
         frame: "\u{1b}[1;34m",
@@ -39,8 +40,15 @@ impl Style {
     };
 }
 
+/// Whether the standard output is a terminal whose user wants colours (<https://no-color.org>).
+pub(crate) fn colours_wanted() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
+}
+
 /// Draws a finding, with a line's end behind each line.
-pub(super) fn draw(style: &Style, source: &Source, finding: &Finding) -> String {
+pub(crate) fn draw(style: &Style, source: &Source, finding: &Finding) -> String {
     let Style { frame, strong, reset, .. } = style;
     let (level, colour) = match finding.severity {
         Severity::Error => ("error", style.error),
@@ -65,7 +73,7 @@ pub(super) fn draw(style: &Style, source: &Source, finding: &Finding) -> String 
     put(format!("{margin} {frame}|{reset}"));
     put(format!("{frame}{line} |{reset} {before}{marked}{after}"));
     put(format!("{margin} {frame}|{reset} {indent}{colour}{carets}{label}{reset}"));
-    if let Some(help) = finding.help {
+    if let Some(help) = &finding.help {
         put(format!("{margin} {frame}|{reset}"));
         put(format!("{margin} {frame}={reset} {strong}help{reset}: {help}"));
     }
@@ -98,7 +106,7 @@ fn excerpt(source: &Source, span: &Range<usize>) -> Excerpt {
 }
 
 /// A text without what would command a terminal or turn its direction.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for part in text.chars() {
         match part {
