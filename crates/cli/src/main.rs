@@ -33,6 +33,8 @@ enum Command {
     Env(commands::env::Env),
     /// Check definitions without a server: what AWS would refuse, each problem under its source line.
     Validate(commands::validate::Validate),
+    /// Run a machine against mocked responses, with time skipped; no server needed.
+    Test(commands::test::Test),
     /// Tell the whole story on this machine: upload, Lambda, timeout, migration, runner, crashes.
     Demo(commands::demo::Demo),
 }
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Env(command) => command.run(),
         Command::Validate(command) => return command.run(),
+        Command::Test(command) => return command.run(),
         Command::Demo(command) => command.run(),
     };
     match done {

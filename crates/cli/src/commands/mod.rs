@@ -3,4 +3,5 @@
 pub(crate) mod demo;
 pub(crate) mod env;
 pub(crate) mod serve;
+pub(crate) mod test;
 pub(crate) mod validate;
