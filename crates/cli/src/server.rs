@@ -43,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) region: String,
     pub(crate) account: String,
     pub(crate) containers: bool,
+    /// How long a second of waiting lasts, in milliseconds.
+    pub(crate) waited_second_ms: u32,
 }
 
 /// A server that answers.
@@ -74,7 +76,9 @@ impl Running {
         let logs = Logs::open(options.data.join("logs"), logs).context("the logs cannot be opened")?;
         let execution_logs = Arc::new(ExecutionLogs::start(logs.clone())?);
         let logs = LogsEndpoint::new(logs);
-        let service_options = ServiceOptions { logs: execution_logs.clone(), ..ServiceOptions::new(place) };
+        let mut service_options =
+            ServiceOptions { logs: execution_logs.clone(), ..ServiceOptions::new(place) };
+        service_options.limits.waited_second_ms = options.waited_second_ms;
         let service = Service::open(store.clone(), store.clone(), connector, service_options)
             .await
             .context("the data folder cannot be served")?;

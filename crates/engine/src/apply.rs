@@ -45,6 +45,10 @@ pub struct Limits {
     pub redrive_ms_max: Option<i64>,
     /// Milliseconds since its start within which an execution may be redriven (a year on AWS); `None` for ever.
     pub execution_ms_max: Option<i64>,
+    /// Milliseconds that a second of a Wait state and of a Retry's interval lasts: 1,000, or fewer where somebody
+    /// develops and does not want to wait. Tasks are worked on in real time, so that their clocks and the machine's run
+    /// as ever.
+    pub waited_second_ms: u32,
 }
 
 impl Limits {
@@ -57,6 +61,7 @@ impl Limits {
         step_bytes_max: 4 * 1024 * 1024,
         redrive_ms_max: Some(14 * DAY_MS),
         execution_ms_max: Some(365 * DAY_MS),
+        waited_second_ms: 1000,
     };
 }
 

@@ -273,7 +273,7 @@ impl<'a> Step<'a> {
         if retrier.jitter {
             delay_ms = (self.dice.fraction() * delay_ms as f64) as u64;
         }
-        let timer = self.set_timer(site.frame, self.after_ms(delay_ms));
+        let timer = self.set_timer(site.frame, self.waited(self.after_ms(delay_ms)));
         if let Some(activation) = self.activation_mut(site.frame) {
             match activation.retries.iter_mut().find(|(at, _)| usize::from(*at) == index) {
                 Some((_, used)) => *used += 1,

@@ -418,6 +418,18 @@ impl<'a> Step<'a> {
         self.at.now_ms.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX))
     }
 
+    /// When a wait that is to last until `due_ms` ends here: sooner, where a second of waiting is shorter than a second.
+    pub(crate) fn waited(&self, due_ms: i64) -> i64 {
+        let second_ms = self.limits.waited_second_ms;
+        let left_ms = due_ms.saturating_sub(self.at.now_ms);
+        if second_ms >= 1000 || left_ms <= 0 {
+            return due_ms;
+        }
+        // Rounded up: what was to be waited for is waited for, be it a millisecond.
+        let shortened_ms = (i128::from(left_ms) * i128::from(second_ms) + 999) / 1000;
+        self.at.now_ms.saturating_add(i64::try_from(shortened_ms).unwrap_or(i64::MAX))
+    }
+
     /// Sets a timer of a frame. The caller keeps it in the frame's phase.
     pub(crate) fn set_timer(&mut self, frame: FrameId, due_ms: i64) -> Timer {
         let timer = Timer { id: TimerId::new(frame, self.number()), due_ms };

@@ -312,6 +312,11 @@ impl Service {
         &self.shared.options.place
     }
 
+    /// How long a second of waiting lasts, in seconds: 1, or less on a server for development.
+    pub fn time_scale(&self) -> f64 {
+        f64::from(self.shared.limits().waited_second_ms) / 1000.0
+    }
+
     /// Comes back with the cause when the service cannot go on: its store has failed, or a part of it broke.
     pub async fn failed(&self) -> String {
         let mut failure = self.shared.failure.subscribe();

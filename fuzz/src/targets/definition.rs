@@ -76,6 +76,7 @@ fn play(machine: &Arc<Machine>, dice: &mut Dice) -> Result<(), String> {
         history_events_max: *dice.pick(&[5, 40, 200]),
         step_transitions_max: *dice.pick(&[1, 2, 64]),
         step_bytes_max: *dice.pick(&[1, 500, 4_194_304]),
+        waited_second_ms: *dice.pick(&[0, 1, 1000]),
         ..Limits::STRICT
     };
     let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };

@@ -50,7 +50,23 @@ pub(crate) struct Serve {
     /// Run no containers, even where a Docker engine answers.
     #[arg(long)]
     no_containers: bool,
+    /// For development only: how long a second of Wait states and of retries lasts, from 0.001 to 1. Timeouts and
+    /// heartbeats stay as they are.
+    #[arg(long, default_value_t = 1.0, value_name = "FACTOR", value_parser = time_scale)]
+    time_scale: f64,
 }
+
+/// A factor of whole thousandths.
+fn time_scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (SCALE_MIN..=1.0).contains(&factor) => Ok(factor),
+        Ok(_) | Err(_) => Err("a factor is a number from 0.001 to 1".into()),
+    }
+}
+
+/// The shortest second of waiting is a millisecond: with none at all, a loop that waits between its looks at something
+/// would fill its history in a moment.
+const SCALE_MIN: f64 = 0.001;
 
 impl Serve {
     pub(crate) fn run(self) -> Result<()> {
@@ -91,6 +107,13 @@ impl Serve {
             .with_context(|| format!("cannot listen on {}: is another server there?", self.listen))?;
         let address = listener.local_addr()?;
         let data = self.data.clone();
+        if self.time_scale < 1.0 {
+            tracing::warn!(
+                "waits are shortened: a second of Wait states and of retries lasts {} s here. This is for development; \
+                 no timing of this server means anything (--time-scale)",
+                self.time_scale
+            );
+        }
         let running = Running::start(listener, self.options(address)).await?;
         println!("loveless is ready at http://{address} (data in {})", data.display());
         let mut terminate = signal(SignalKind::terminate())?;
@@ -123,6 +146,7 @@ impl Serve {
             region: self.region,
             account: self.account,
             containers: !self.no_containers,
+            waited_second_ms: (self.time_scale * 1000.0).round() as u32,
         }
     }
 }

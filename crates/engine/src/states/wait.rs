@@ -42,7 +42,7 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Wait) -
     if due_ms <= now_ms {
         return resume(step, site, state);
     }
-    let timer = step.set_timer(site.frame, due_ms);
+    let timer = step.set_timer(site.frame, step.waited(due_ms));
     step.set_phase(site.frame, Phase::Waiting(timer));
     Ok(Outcome::Parked)
 }

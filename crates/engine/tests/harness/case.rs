@@ -280,6 +280,7 @@ fn limits(json: &Json) -> Result<Limits, String> {
             "history_events_max",
             "step_transitions_max",
             "step_bytes_max",
+            "waited_second_ms",
         ],
     )?;
     let or = |name: &str, strict: u64| json[name].as_i64().map_or(strict, |given| given as u64);
@@ -290,6 +291,7 @@ fn limits(json: &Json) -> Result<Limits, String> {
         history_events_max: or("history_events_max", strict.history_events_max),
         step_transitions_max: or("step_transitions_max", strict.step_transitions_max.into()) as u32,
         step_bytes_max: or("step_bytes_max", strict.step_bytes_max as u64) as usize,
+        waited_second_ms: or("waited_second_ms", strict.waited_second_ms.into()) as u32,
         ..strict
     })
 }

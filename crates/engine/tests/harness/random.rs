@@ -69,6 +69,7 @@ fn play(seed: u64) -> Result<(bool, u64), String> {
         history_events_max: *dice.pick(&[5, 40, 400, 400]),
         step_transitions_max: *dice.pick(&[1, 2, 512, 512]),
         step_bytes_max: *dice.pick(&[1, 500, 4_194_304, 4_194_304]),
+        waited_second_ms: *dice.pick(&[1, 1000, 1000]),
         ..Limits::STRICT
     };
     let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };
