@@ -2,6 +2,7 @@
 import pytest
 
 from loveless_server import Server
+from programs import Program
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +39,17 @@ def make_server(tmp_path):
     yield make
     for made in servers:
         made.kill()
+
+
+@pytest.fixture
+def program(server, tmp_path):
+    """Starts programs that work for the shared server until the test is over."""
+    programs = []
+
+    def begin(*command, **variables):
+        programs.append(Program(server, command, tmp_path / f"program-{len(programs)}.log", **variables))
+        return programs[-1]
+
+    yield begin
+    for begun in programs:
+        begun.kill()

@@ -13,12 +13,13 @@ use serde_json::Value;
 
 use crate::command::{heading, must, watch};
 use crate::floor::{Area, Floor, Results};
-use crate::system::{Install, apt_install, has_program};
+use crate::npm::Package;
+use crate::system::Install;
 use crate::tally::Tally;
 use crate::workspace::Workspace;
 
 /// The package that AWS's JSONata follows.
-const ORACLE: &str = "jsonata@2.0.6";
+const ORACLE: Package = Package { name: "jsonata", version: "2.0.6" };
 /// The crate with a copy of the suite, and its version.
 const CARRIER: (&str, &str) = ("jsonata-rs", "=0.3.4");
 
@@ -117,29 +118,13 @@ fn results(workspace: &Workspace) -> Result<Results> {
     Ok(results)
 }
 
-/// jsonata-js by npm, once per version.
+/// jsonata-js by npm.
 fn oracle(workspace: &Workspace, install: Install) -> Result<PathBuf> {
-    let folder = workspace.scratch("jsonata-js");
-    let package = folder.join("node_modules/jsonata");
-    let script = package.join("jsonata.js");
-    let (_, version) = ORACLE.split_once('@').context("the package has a version")?;
-    let there = fs::read_to_string(package.join("package.json"))
-        .ok()
-        .and_then(|text| serde_json::from_str::<Value>(&text).ok())
-        .is_some_and(|manifest| manifest["version"] == version);
-    if there && script.is_file() {
-        return Ok(script);
+    let folder = ORACLE.ensure(workspace, install, "jsonata-js")?;
+    let script = folder.join("node_modules/jsonata/jsonata.js");
+    if !script.is_file() {
+        bail!("{} {} has no {}", ORACLE.name, ORACLE.version, script.display());
     }
-    if !has_program("npm") {
-        apt_install(&["npm"], install).context("npm")?;
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    must(
-        Command::new("npm")
-            .args(["install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", ORACLE, "--prefix"])
-            .arg(&folder),
-    )
-    .with_context(|| format!("cannot fetch {ORACLE}; is a package registry reachable by npm?"))?;
     Ok(script)
 }
 

@@ -20,6 +20,7 @@ mod fuzz;
 mod images;
 mod jsonata;
 mod lint;
+mod npm;
 mod python;
 mod server;
 mod system;

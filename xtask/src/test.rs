@@ -3,7 +3,7 @@
 //! Sets up what the tests need, runs each step to its end even when an earlier one failed, and closes with what was
 //! skipped and why. Knows the steps and their order; how each one works is in its own file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -14,7 +14,7 @@ use crate::jsonata::Sources;
 use crate::system::Install;
 use crate::tally::{Counts, Tally};
 use crate::workspace::Workspace;
-use crate::{conformance, demo, fuzz, jsonata, lint, python, server, tidy};
+use crate::{conformance, demo, fuzz, jsonata, lint, npm, python, server, tidy};
 
 const STEPS: [&str; 7] = ["lint", "tidy", "rust", "python", "conformance", "demo", "fuzz"];
 
@@ -108,7 +108,8 @@ fn run_tests(workspace: &Workspace, options: &Options, install: Install, tally: 
     };
     if let Some(python) = python {
         if options.wants("python") {
-            clients(workspace, &python, &binary, tally)?;
+            let others = others(workspace, install, tally);
+            clients(workspace, &python, &binary, &others, tally)?;
         }
         if options.wants("conformance")
             && let Err(error) = conformance::check(workspace, &python, &binary, tally)
@@ -162,12 +163,39 @@ fn rust(
     Ok(())
 }
 
-fn clients(workspace: &Workspace, python: &Path, binary: &Path, tally: &mut Tally) -> Result<()> {
-    heading("client tests: boto3 and the AWS CLI against `loveless serve`");
+/// Clients that need more than the Python of all the others: variables that tell the tests where they are.
+fn others(workspace: &Workspace, install: Install, tally: &mut Tally) -> Vec<(&'static str, PathBuf)> {
+    let node = npm::client(workspace, install).map(Some);
+    let science = python::ensure_data_science(workspace, install);
+    let clients = [
+        ("the JavaScript SDK", "LOVELESS_TEST_NODE", node),
+        ("the Data Science SDK", "LOVELESS_TEST_DATASCIENCE_PYTHON", science),
+    ];
+    let mut found = Vec::new();
+    for (what, variable, place) in clients {
+        let place = match install {
+            Install::Allowed => built(tally, place),
+            Install::Refused => available(tally, what, place),
+        };
+        // What cannot be here at all is skipped by its test, with the reason.
+        found.extend(place.flatten().map(|place| (variable, place)));
+    }
+    found
+}
+
+fn clients(
+    workspace: &Workspace,
+    python: &Path,
+    binary: &Path,
+    others: &[(&str, PathBuf)],
+    tally: &mut Tally,
+) -> Result<()> {
+    heading("client tests: unmodified clients against `loveless serve`");
     let mut command = Command::new(python);
     command.current_dir(workspace.root());
     command.args(["-m", "pytest", "-v", "-rsfE", "-p", "no:cacheprovider", "tests"]);
     command.env("LOVELESS_BIN", binary).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.envs(others.iter().map(|(name, place)| (name, place)));
     let mut counts = Counts::default();
     let succeeded = watch(&mut command, |line| counts.read_pytest(line))?;
     tally.step("client tests", counts, succeeded);
