@@ -22,6 +22,7 @@ mod jsonata;
 mod lint;
 mod npm;
 mod python;
+mod rust_client;
 mod server;
 mod system;
 mod tally;

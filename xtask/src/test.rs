@@ -14,7 +14,7 @@ use crate::jsonata::Sources;
 use crate::system::Install;
 use crate::tally::{Counts, Tally};
 use crate::workspace::Workspace;
-use crate::{conformance, demo, fuzz, jsonata, lint, npm, python, server, tidy};
+use crate::{conformance, demo, fuzz, jsonata, lint, npm, python, rust_client, server, tidy};
 
 const STEPS: [&str; 7] = ["lint", "tidy", "rust", "python", "conformance", "demo", "fuzz"];
 
@@ -169,6 +169,7 @@ fn others(workspace: &Workspace, install: Install, tally: &mut Tally) -> Vec<(&'
     let science = python::ensure_data_science(workspace, install);
     let clients = [
         ("the JavaScript SDK", "LOVELESS_TEST_NODE", node),
+        ("the Rust SDK", "LOVELESS_TEST_RUST_CLIENT", rust_client::build(workspace).map(Some)),
         ("the Data Science SDK", "LOVELESS_TEST_DATASCIENCE_PYTHON", science),
     ];
     let mut found = Vec::new();
