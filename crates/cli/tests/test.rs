@@ -189,6 +189,7 @@ fn a_state_that_is_not_mocked_is_named() {
     let unmocked = "state 'Release' would call arn:aws:lambda:us-east-1:000000000000:function:release, and the case \
                     does not mock it: add \"Release\": \"RESPONSE\" to 'Declined' (MockConfigFile.json:6:9)";
     assert!(stdout.contains(unmocked), "{stdout}");
+    assert!(stdout.contains("FAIL order#Declined  Reserve → Charge → Release\n"), "{stdout}");
 }
 
 #[test]
@@ -346,6 +347,34 @@ fn resources_of_every_kind_are_mocked_by_the_state_s_name() {
     // An Express machine may have none of those that outlive it.
     let (_, stderr, code) = run(folder.path(), &["all.json", "--mocks", "mocks.json", "--type", "EXPRESS"]);
     assert_eq!((code, stderr.contains("Express state machine does not support")), (2, true), "{stderr}");
+}
+
+#[test]
+fn machines_mocks_and_expectations_may_be_in_other_formats() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = r"
+StartAt: Look
+States:
+  Look: {Type: Task, Resource: 'arn:aws:states:::aws-sdk:glue:getJobRun', Next: Done?}
+  Done?: {Type: Choice, Choices: [{Variable: $.done, BooleanEquals: true, Next: 'Yes'}], Default: Rest}
+  Rest: {Type: Wait, Seconds: 600, Next: Look}
+  'Yes': {Type: Succeed}
+";
+    let mocks = r"
+StateMachines: {poll: {TestCases: {Third: {Look: Third}}}}
+MockedResponses:
+  Third:
+    0-1: {Return: {done: false}}  # twice
+    '2': {Return: {done: true}}
+";
+    let expected = r#"{"cases": {"Third": {"output": {"done": true}, /* whatever the path */ }}}"#;
+    for (file, text) in [("poll.asl.yaml", machine), ("mocks.yaml", mocks), ("poll.test.jsonc", expected)] {
+        std::fs::write(folder.path().join(file), text).unwrap();
+    }
+    let (stdout, stderr, code) = run(folder.path(), &["poll.asl.yaml", "--mocks", "mocks.yaml"]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    let path = "Look → Done? → Rest → Look → Done? → Rest → Look → Done? → Yes";
+    assert_eq!(stdout, format!("ok   poll#Third  SUCCEEDED (1200 s skipped)  {path}\n1 case passed\n"));
 }
 
 #[test]

@@ -15,5 +15,5 @@ mod script;
 mod timers;
 
 pub use outcome::{Outcome, Visit};
-pub use run::{Options, Stopped, run};
+pub use run::{Options, Stopped, Why, run};
 pub use script::{Answer, Asked, Script};

@@ -34,6 +34,18 @@ pub struct Outcome {
     texts: HashMap<PayloadId, Arc<str>>,
 }
 
+/// The states that a history enters.
+pub(crate) fn path(execution: &Execution, history: &[HistoryEvent]) -> Vec<Visit> {
+    let started_ms = execution.facts().started_ms;
+    let visit = |event: &HistoryEvent| match &event.kind {
+        HistoryKind::StateEntered { state, name, .. } => {
+            Some(Visit { state: name.clone(), kind: *state, at_ms: event.at_ms - started_ms })
+        }
+        _ => None,
+    };
+    history.iter().filter_map(visit).collect()
+}
+
 impl Outcome {
     pub(crate) fn new(
         execution: &Execution,
@@ -41,17 +53,11 @@ impl Outcome {
         texts: HashMap<PayloadId, Arc<str>>,
     ) -> Outcome {
         let started_ms = execution.facts().started_ms;
-        let visit = |event: &HistoryEvent| match &event.kind {
-            HistoryKind::StateEntered { state, name, .. } => {
-                Some(Visit { state: name.clone(), kind: *state, at_ms: event.at_ms - started_ms })
-            }
-            _ => None,
-        };
         Outcome {
             status: execution.status,
             output: execution.output.and_then(|id| texts.get(&id).cloned()),
             failure: execution.failure.clone().unwrap_or_default(),
-            path: history.iter().filter_map(visit).collect(),
+            path: path(execution, &history),
             took_ms: execution.stopped_ms.map_or(0, |stopped_ms| stopped_ms - started_ms),
             history,
             texts,

@@ -10,7 +10,7 @@ use engine::{
     Transition, World, apply,
 };
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Visit, path};
 use crate::script::{Answer, Asked, Script};
 use crate::timers::Timers;
 
@@ -32,9 +32,18 @@ impl Default for Options {
     }
 }
 
+/// A run that came to no end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped<T> {
+    /// Why.
+    pub why: Why<T>,
+    /// How far it came.
+    pub path: Vec<Visit>,
+}
+
 /// Why a run came to no end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stopped<T> {
+pub enum Why<T> {
     /// The script could not answer.
     Script(T),
     /// Nobody answers the task of this state, and no clock ends it.
@@ -55,13 +64,13 @@ pub fn run<S: Script>(
     run.apply(Event::Start(Box::new(start)));
     while run.execution.status == Status::Running {
         if let Some(task) = run.tasks.pop_front() {
-            run.answer(task, script).map_err(Stopped::Script)?;
+            run.answer(task, script).map_err(|trouble| run.stopped(Why::Script(trouble)))?;
         } else if let Some(timer) = run.timers.next() {
             run.now_ms = run.now_ms.max(timer.due_ms);
             run.apply(Event::Timer(timer.id));
         } else {
             let state = run.silent.map(|state| machine.state(state).name.clone());
-            return Err(Stopped::Parked(state.unwrap_or_else(|| "(none)".into())));
+            return Err(run.stopped(Why::Parked(state.unwrap_or_else(|| "(none)".into()))));
         }
     }
     Ok(Outcome::new(&run.execution, run.history, run.texts))
@@ -123,6 +132,10 @@ impl<'a> Run<'a> {
                 Effect::Withdraw { .. } | Effect::Settle(_) => {}
             }
         }
+    }
+
+    fn stopped<T>(&self, why: Why<T>) -> Stopped<T> {
+        Stopped { why, path: path(&self.execution, &self.history) }
     }
 
     /// Gives a task to the script, and its answer to the engine.

@@ -8,7 +8,7 @@ use asl::jsonata::Jsonata;
 use asl::machine::Machine;
 use asl::{MachineType, parse};
 use engine::{Start, Status};
-use sim::{Answer, Asked, Options, Outcome, Script, Stopped, run};
+use sim::{Answer, Asked, Options, Outcome, Script, Stopped, Why, run};
 
 fn machine(definition: &str) -> Machine {
     let jsonata: Arc<dyn Jsonata> = Arc::new(jsonata::Evaluator::new(jsonata::Limits::STRICT));
@@ -112,7 +112,9 @@ fn silence_that_nothing_ends_stops_the_run() {
         "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
         "Parameters": {"token.$": "$$.Task.Token"}, "End": true}}}"#;
     let (ended, asked) = play(definition, "{}", |_| Ok(Answer::Silence));
-    assert_eq!(ended.unwrap_err(), Stopped::Parked("Work".into()));
+    let stopped = ended.unwrap_err();
+    assert_eq!(stopped.why, Why::Parked("Work".into()));
+    assert_eq!(stopped.path.len(), 1);
     assert!(asked[0].starts_with(r#"Work#0 {"token":"task-token-"#), "{asked:?}");
 }
 
@@ -154,7 +156,7 @@ fn an_endless_loop_ends_with_the_history() {
 #[test]
 fn the_script_s_trouble_stops_the_run() {
     let (ended, _) = play(RETRIED, "{}", |_| Err("no more answers".into()));
-    assert_eq!(ended.unwrap_err(), Stopped::Script("no more answers".into()));
+    assert_eq!(ended.unwrap_err().why, Why::Script("no more answers".into()));
 }
 
 #[test]

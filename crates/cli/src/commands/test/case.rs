@@ -5,7 +5,7 @@ use std::sync::Arc;
 use asl::machine::Machine;
 use engine::Start;
 use serde_json::Value;
-use sim::{Options, Stopped, run};
+use sim::{Options, Stopped, Visit, Why, run};
 
 use super::expectation::{Difference, Expectation};
 use super::mocks::Case;
@@ -40,7 +40,7 @@ pub(super) enum Outcome {
     /// It ended; where it differs it has failed.
     Ended { ended: Ended, differences: Vec<Difference> },
     /// It could not go on.
-    Stopped(String),
+    Stopped { trouble: String, path: Vec<String> },
 }
 
 impl Ran {
@@ -85,9 +85,12 @@ pub(super) fn run_case(
             let differences = expectation.map(|expected| expected.differences(&ended)).unwrap_or_default();
             Outcome::Ended { ended, differences }
         }
-        Err(Stopped::Script(trouble)) => Outcome::Stopped(trouble),
-        Err(Stopped::Parked(state)) => {
-            Outcome::Stopped(format!("state '{state}' is not answered, and no clock ends it"))
+        Err(Stopped { why, path }) => {
+            let trouble = match why {
+                Why::Script(trouble) => trouble,
+                Why::Parked(state) => format!("state '{state}' is not answered, and no clock ends it"),
+            };
+            Outcome::Stopped { trouble, path: names(&path) }
         }
     };
     Ran { name, outcome }
@@ -100,9 +103,13 @@ fn ended(outcome: &sim::Outcome) -> Ended {
         output: outcome.output.as_deref().and_then(|output| serde_json::from_str(output).ok()),
         error: text(&outcome.failure.error),
         cause: text(&outcome.failure.cause),
-        path: outcome.path.iter().map(|visit| visit.state.to_string()).collect(),
+        path: names(&outcome.path),
         took_ms: outcome.took_ms,
     }
+}
+
+fn names(path: &[Visit]) -> Vec<String> {
+    path.iter().map(|visit| visit.state.to_string()).collect()
 }
 
 fn start(subject: &Subject<'_>, case: &str, input: Arc<str>) -> Start {

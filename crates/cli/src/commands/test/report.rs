@@ -21,7 +21,7 @@ pub(super) fn text(cases: &[Ran]) -> String {
                     "{word} {name}  {}{}  {}\n",
                     ended.status,
                     skipped(ended),
-                    path(ended)
+                    path(&ended.path)
                 ));
                 for difference in differences {
                     let text = visible_lines(&difference.text);
@@ -34,8 +34,8 @@ pub(super) fn text(cases: &[Ran]) -> String {
                     }
                 }
             }
-            Outcome::Stopped(trouble) => {
-                out.push_str(&format!("{word} {name}\n       {}\n", visible(trouble)));
+            Outcome::Stopped { trouble, path: come } => {
+                out.push_str(&format!("{word} {name}  {}\n       {}\n", path(come), visible(trouble)));
             }
         }
     }
@@ -67,9 +67,9 @@ fn skipped(ended: &Ended) -> String {
 }
 
 /// The path on one line, a state that is entered several times in a row once.
-fn path(ended: &Ended) -> String {
+fn path(visits: &[String]) -> String {
     let mut steps: Vec<(&str, usize)> = Vec::new();
-    for state in &ended.path {
+    for state in visits {
         match steps.last_mut() {
             Some((last, times)) if last == state => *times += 1,
             _ => steps.push((state, 1)),
@@ -122,7 +122,9 @@ pub(super) fn json(cases: &[Ran]) -> String {
                 }
                 shown
             }
-            Outcome::Stopped(trouble) => json!({"name": case.name, "passed": false, "trouble": trouble}),
+            Outcome::Stopped { trouble, path } => {
+                json!({"name": case.name, "passed": false, "path": path, "trouble": trouble})
+            }
         })
         .collect();
     format!("{:#}\n", json!({"passed": passed, "cases": cases}))
@@ -143,9 +145,9 @@ pub(super) fn junit(machine: &str, cases: &[Ran]) -> String {
                     .iter()
                     .map(|difference| format!("{}:\n{}", difference.field, difference.text))
                     .collect();
-                (lines.join("\n"), format!("{}  {}", ended.status, path(ended)))
+                (lines.join("\n"), format!("{}  {}", ended.status, path(&ended.path)))
             }
-            Outcome::Stopped(trouble) => (trouble.clone(), String::new()),
+            Outcome::Stopped { trouble, path: come } => (trouble.clone(), path(come)),
         };
         out.push_str(&head);
         out.push_str(">\n");
