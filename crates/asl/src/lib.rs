@@ -19,5 +19,5 @@ pub mod template;
 pub mod timestamp;
 
 pub use fields::{ResultPath, SECONDS_MAX};
-pub use parse::{MachineType, parse};
+pub use parse::{LONE_STATE, MachineType, parse, parse_state};
 pub use references::references;

@@ -75,6 +75,8 @@ pub struct State {
     pub name: Arc<str>,
     /// Where it lives: its transitions stay inside.
     pub container: ContainerId,
+    /// Whether it is written in JSONata.
+    pub in_jsonata: bool,
     /// What it does.
     pub body: Body,
 }

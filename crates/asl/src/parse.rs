@@ -41,21 +41,63 @@ pub fn parse(
     machine_type: MachineType,
     jsonata: &Arc<dyn Jsonata>,
 ) -> Result<Machine, Vec<Diagnostic>> {
-    let not_an_object = || {
-        let message = "Definition must be a valid JSON object".into();
-        Err(vec![Diagnostic { code: Code::Schema, message, location: None }])
-    };
+    let json = read(text)?;
+    let Json::Object(object) = &json else { return Err(not_an_object()) };
+    parse_object(object, Parser::new(machine_type, jsonata))
+}
+
+/// The text as JSON.
+fn read(text: &str) -> Result<Json, Vec<Diagnostic>> {
     if text.trim().is_empty() {
-        return not_an_object();
+        return Err(not_an_object());
     }
-    let json = Json::parse(text).map_err(|error| {
+    Json::parse(text).map_err(|error| {
         let location = Some(error.location(text));
         vec![Diagnostic { code: Code::InvalidJson, message: error.message_at(text), location }]
-    })?;
-    let Json::Object(object) = &json else { return not_an_object() };
+    })
+}
+
+fn not_an_object() -> Vec<Diagnostic> {
+    let message = "Definition must be a valid JSON object".into();
+    vec![Diagnostic { code: Code::Schema, message, location: None }]
+}
+
+/// The name of a state that stands alone, as AWS has it in diagnostics and in the context object (recorded).
+pub const LONE_STATE: &str = "StateName";
+
+/// Reads and checks one state by itself, as TestState takes it: a machine that has it under the name [`LONE_STATE`], with
+/// a stand-in for each state that it leads to.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of the text.
+pub fn parse_state(text: &str, jsonata: &Arc<dyn Jsonata>) -> Result<Machine, Vec<Diagnostic>> {
+    let json = read(text)?;
+    let Json::Object(state) = &json else { return Err(not_an_object()) };
+    let mut states = Object::from_iter([(Arc::from(LONE_STATE), json.clone())]);
+    for target in targets(state) {
+        let stand_in = || Json::object([("Type", Json::from("Succeed"))]);
+        states.entry(target).or_insert_with(stand_in);
+    }
+    let machine = Object::from_iter([
+        ("StartAt".into(), Json::from(LONE_STATE)),
+        ("States".into(), Json::from(states)),
+    ]);
+    let mut parser = Parser::new(MachineType::Standard, jsonata);
+    parser.lone = true;
+    parse_object(&machine, parser)
+}
+
+/// The names that a state leads to, whatever else is wrong with it.
+fn targets(state: &Object) -> impl Iterator<Item = Arc<str>> {
+    let entries = |field: &str| state.get(field).and_then(Json::as_array).into_iter().flatten();
+    let inside = entries("Catch").chain(entries("Choices")).filter_map(|entry| entry.get("Next"));
+    let own = ["Next", "Default"].into_iter().filter_map(|field| state.get(field));
+    own.chain(inside).filter_map(Json::as_str).map(Arc::from)
+}
+
+fn parse_object(object: &Object, mut parser: Parser<'_>) -> Result<Machine, Vec<Diagnostic>> {
     let mut fields = Fields::new(object, "");
     fields.take("Comment");
-    let mut parser = Parser::new(machine_type, jsonata);
     let diagnostics = &mut parser.diagnostics;
     if let Some(version) = fields.string("Version", diagnostics)
         && &*version != "1.0"
@@ -194,6 +236,8 @@ pub(crate) struct Parser<'j> {
     containers: Vec<Option<Container>>,
     names: HashSet<Arc<str>>,
     labels: HashMap<Arc<str>, String>,
+    /// Whether the machine was made around one state: then it is not asked to be whole.
+    lone: bool,
 }
 
 impl<'j> Parser<'j> {
@@ -208,6 +252,7 @@ impl<'j> Parser<'j> {
             containers: Vec::new(),
             names: HashSet::new(),
             labels: HashMap::new(),
+            lone: false,
         }
     }
 
@@ -243,16 +288,19 @@ impl<'j> Parser<'j> {
             let at = format!("{states_at}/{name}");
             match value {
                 Json::Object(object) => {
-                    let body = self.state(Fields::new(object, at), &names, depth);
+                    let (body, language) = self.state(Fields::new(object, at), &names, depth);
+                    let in_jsonata = language == QueryLanguage::Jsonata;
                     let slot = states[name];
                     self.states[slot.0 as usize] =
-                        body.map(|body| State { name: name.clone(), container: id, body });
+                        body.map(|body| State { name: name.clone(), container: id, in_jsonata, body });
                 }
                 _ => self.diagnostics.schema(at, "Expected value of type [OBJECT]"),
             }
         }
         let start_at = start_at?;
-        self.check_graph(start_at, &states, &states_at);
+        if !(self.lone && id == ContainerId::ROOT) {
+            self.check_graph(start_at, &states, &states_at);
+        }
         self.containers[id.0 as usize] = Some(Container { start_at, states });
         Some(id)
     }
@@ -275,12 +323,30 @@ impl<'j> Parser<'j> {
         ids
     }
 
-    fn state<'a>(&mut self, mut fields: Fields<'a>, names: &Names<'_>, depth: usize) -> Option<Body>
+    fn state<'a>(
+        &mut self,
+        mut fields: Fields<'a>,
+        names: &Names<'_>,
+        depth: usize,
+    ) -> (Option<Body>, QueryLanguage)
     where
         'j: 'a,
     {
         fields.take("Comment");
         let language = self.state_language(&mut fields);
+        (self.body(fields, language, names, depth), language)
+    }
+
+    fn body<'a>(
+        &mut self,
+        mut fields: Fields<'a>,
+        language: QueryLanguage,
+        names: &Names<'_>,
+        depth: usize,
+    ) -> Option<Body>
+    where
+        'j: 'a,
+    {
         if !fields.has("Type") {
             self.diagnostics.schema(fields.location(), "These fields are required: [Type]");
         }

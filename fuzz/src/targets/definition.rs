@@ -9,7 +9,7 @@ use std::sync::Arc;
 use asl::diagnostic::Diagnostic;
 use asl::jsonata::Jsonata;
 use asl::machine::Machine;
-use asl::{MachineType, parse, references};
+use asl::{MachineType, parse, parse_state, references};
 use engine::{Event, Limits, TaskId, TimerId};
 
 use super::jsonata::Timeless;
@@ -27,6 +27,10 @@ const EVENTS_MAX: usize = 12;
 /// Runs the target.
 pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    let jsonata: Arc<dyn Jsonata> = Arc::new(Timeless::new());
+    if let Err(diagnostics) = parse_state(text, &jsonata) {
+        assert!(!diagnostics.is_empty(), "refused without a reason");
+    }
     for machine_type in [MachineType::Express, MachineType::Standard] {
         match machine(text, machine_type) {
             Ok(machine) => {
