@@ -24,6 +24,7 @@ mod npm;
 mod python;
 mod rust_client;
 mod server;
+mod shapes;
 mod system;
 mod tally;
 mod test;
@@ -50,6 +51,7 @@ cargo xtask <command>
   fuzz [--seconds N] [TARGET]...
                        run the fuzz targets of fuzz/, each for N seconds (60); a find is a file and fails the run
   bench [--json]       measure what states cost, counted in allocations and bytes
+  shapes               write the shapes of AWS's outputs (crates/shapes/data) from the test environment's botocore
   images               build the static binaries, and the images FROM scratch where a Docker engine answers
   venv                 only set up target/xtask/venv, and print its Python
 ";
@@ -81,6 +83,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "fuzz" => fuzz::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
         "jsonata" => jsonata::run(&workspace, rest),
+        "shapes" => shapes::run(&workspace, rest),
         "images" => images::run(&workspace),
         "venv" => {
             println!("{}", python::ensure(&workspace, system::Install::Allowed)?.display());

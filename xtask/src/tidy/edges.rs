@@ -17,7 +17,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("buckets", &[]),
     ("events", &[]),
     ("logs", &[]),
-    ("connect", &["asl", "lambda"]),
+    ("shapes", &["asl"]),
+    ("connect", &["asl", "lambda", "shapes"]),
     ("service", &["asl", "engine", "jsonata", "store", "connect"]),
     ("api", &["asl", "engine", "service"]),
     (
