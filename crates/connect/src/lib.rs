@@ -4,6 +4,7 @@
 //! This crate knows the services' request and answer shapes; it refuses to know executions, histories and stores.
 //! [`Integrations`] is the connector of a server: AWS Lambda's interface by the function host, and Step Functions' own.
 
+mod answer;
 mod lambda_invoke;
 mod nested;
 mod sfn;
@@ -14,8 +15,10 @@ use std::sync::Arc;
 
 use asl::states::task::{Pattern, Resource};
 
+pub use answer::{check_result, is_known};
 pub use lambda_invoke::LambdaConnector;
 pub use sfn::{Refused, SfnConnector, StepFunctions};
+pub use shapes::Strictness;
 
 /// The service of AWS SDK integrations with Step Functions itself.
 const SFN: &str = "aws-sdk:sfn";
