@@ -5,6 +5,7 @@ use asl::timestamp;
 
 use crate::execution::{Activation, Execution, Facts, FrameId, Phase, Position};
 use crate::payload::Payload;
+use crate::trial::Trial;
 
 /// What a path of this state sees under `$$`.
 pub(crate) struct Surroundings<'a> {
@@ -18,11 +19,16 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) token: Option<String>,
     /// The item that ItemSelector is being evaluated for.
     pub(crate) item: Option<(u32, Json)>,
+    /// What is tried, in place of an execution.
+    pub(crate) trial: Option<&'a Trial>,
 }
 
 impl Surroundings<'_> {
     /// Builds the object; only paths that look into it pay for it.
     pub(crate) fn context(&self) -> Json {
+        if let Some(given) = self.trial.and_then(|trial| trial.context.as_ref()) {
+            return self.given(given);
+        }
         let facts = self.execution.facts();
         let mut members = vec![
             ("Execution", self.execution_object(facts)),
@@ -36,13 +42,22 @@ impl Surroundings<'_> {
             ("State", self.state_object()),
         ];
         if let Some((index, value)) = self.item.clone().or_else(|| self.enclosing_item()) {
-            let item = Json::object([("Index", Json::from(i64::from(index))), ("Value", value)]);
-            members.push(("Map", Json::object([("Item", item)])));
+            members.push(("Map", map_object(index, value)));
         }
         if let Some(token) = &self.token {
             members.push(("Task", Json::object([("Token", Json::from(token.as_str()))])));
         }
         Json::object(members)
+    }
+
+    /// A context that came with a trial: whole as it is, but for the item, which nobody can give.
+    fn given(&self, given: &Json) -> Json {
+        let (Some((index, value)), Some(members)) = (&self.item, given.as_object()) else {
+            return given.clone();
+        };
+        let mut members = members.clone();
+        members.insert("Map".into(), map_object(*index, value.clone()));
+        Json::from(members)
     }
 
     fn execution_object(&self, facts: &Facts) -> Json {
@@ -53,8 +68,10 @@ impl Surroundings<'_> {
             ("Input", input),
             ("StartTime", Json::from(timestamp::format(facts.started_ms).as_str())),
             ("Name", Json::from(facts.name.as_str())),
-            ("RoleArn", Json::from(facts.role_arn.as_str())),
         ];
+        // What is tried alone may have no role (recorded).
+        let role = Some(&*facts.role_arn).filter(|role| self.trial.is_none() || !role.is_empty());
+        members.push(("RoleArn", Json::from(role)));
         // An EXPRESS execution cannot be redriven (recorded).
         if !facts.express {
             let redrives = &self.execution.redrives;
@@ -72,7 +89,9 @@ impl Surroundings<'_> {
             ("EnteredTime", Json::from(timestamp::format(self.activation.entered_ms).as_str())),
         ];
         if self.with_retries {
-            members.push(("RetryCount", Json::from(i64::from(self.activation.retry_count()))));
+            let before = self.trial.map_or(0, |trial| trial.retries);
+            let retries = i64::from(self.activation.retry_count()) + i64::from(before);
+            members.push(("RetryCount", Json::from(retries)));
         }
         Json::object(members)
     }
@@ -93,4 +112,9 @@ impl Surroundings<'_> {
             frame = seat.parent;
         }
     }
+}
+
+fn map_object(index: u32, value: Json) -> Json {
+    let item = Json::object([("Index", Json::from(i64::from(index))), ("Value", value)]);
+    Json::object([("Item", item)])
 }

@@ -16,6 +16,7 @@ use crate::io::{Extra, Role};
 use crate::payload::PayloadId;
 use crate::states;
 use crate::step::{Data, Site, Step};
+use crate::trial::{Left, Station};
 
 /// What a state did when it was entered or resumed.
 pub(crate) enum Outcome {
@@ -106,6 +107,12 @@ impl<'a> Step<'a> {
             assigned,
         };
         self.record(site.frame, kind);
+        if let Some(trial) = self.trial {
+            let next = if let Next::Next(state) = next { Some(state) } else { None };
+            let variables = self.own_variables(site.frame);
+            trial.left(Left { next, output: self.text(output), variables });
+            return self.end(Status::Succeeded, Some(output), None);
+        }
         match next {
             Next::Next(state) => self.move_to(site.frame, state, output),
             Next::End => self.container_done(site.frame, output),
@@ -195,6 +202,9 @@ impl<'a> Step<'a> {
             return;
         }
         self.record_evaluation(site, &mut raised);
+        if let Some(trial) = self.trial {
+            trial.failed(&raised.failure);
+        }
         if raised.fatal {
             return self.fail_execution(self.last_event(site.frame), raised.failure);
         }
@@ -212,9 +222,13 @@ impl<'a> Step<'a> {
             Body::Map(_) => self.record_failed(site, HistoryKind::MapStateFailed),
             _ => {}
         }
-        let Some(catcher) = catchers.iter().find(|catcher| raised.matches(&catcher.errors)) else {
+        let Some(index) = catchers.iter().position(|catcher| raised.matches(&catcher.errors)) else {
             return self.container_failed(site, raised);
         };
+        let catcher = &catchers[index];
+        if let Some(trial) = self.trial {
+            trial.caught(index);
+        }
         // What fails on the way through a catcher is not for this state: it would catch its own failure for ever.
         match self.caught(site, catcher, &raised) {
             Ok(exit) => {
@@ -266,12 +280,16 @@ impl<'a> Step<'a> {
         let Some(activation) = self.activation(site.frame) else { return false };
         let used =
             activation.retries.iter().find(|(at, _)| usize::from(*at) == index).map_or(0, |(_, used)| *used);
+        let used = used.saturating_add(self.trial.map_or(0, |trial| trial.retries));
         if u64::from(used) >= retrier.max_attempts {
             return false;
         }
         let mut delay_ms = retrier.delay_ms(u64::from(used) + 1);
         if retrier.jitter {
             delay_ms = (self.dice.fraction() * delay_ms as f64) as u64;
+        }
+        if let Some(trial) = self.trial {
+            trial.retried(index, delay_ms);
         }
         let timer = self.set_timer(site.frame, self.waited(self.after_ms(delay_ms)));
         if let Some(activation) = self.activation_mut(site.frame) {
@@ -415,12 +433,15 @@ impl<'a> Step<'a> {
         work: &Work,
         result: Data,
     ) -> Result<Outcome, Raised> {
+        self.show(Station::Result, &result);
         let shaped = match &work.result_selector {
             Some(selector) => self.template(site, selector, &result, Extra::default())?,
             None => result,
         };
+        self.show(Station::ResultSelector, &shaped);
         let assigned = self.assignments(site, work.assign.as_ref(), &shaped, Role::Result)?;
         let merged = self.merge(site, &work.result_path, shaped)?;
+        self.show(Station::ResultPath, &merged);
         let output = self.output(site, &work.output, merged, Role::Result)?;
         Ok(Outcome::Exit { output, next: work.next, assigned })
     }

@@ -20,6 +20,7 @@ use crate::failure::{INTRINSIC_FAILURE, Query, RESULT_PATH_MATCH_FAILURE, Raised
 use crate::moment::{Dice, Moment};
 use crate::payload;
 use crate::step::{Data, Site, Step};
+use crate::trial::Station;
 
 /// Transitions that a millisecond spent on expressions counts as: a step of expressions goes on for about 100 ms, as long as
 /// the neighbours should wait for, and one of templates for 512 transitions.
@@ -116,8 +117,11 @@ impl<C: FnOnce() -> Json> jsonata::Surroundings for Sight<'_, C> {
 }
 
 impl<'a> Step<'a> {
-    /// The beginning of every cause that the interpreter itself gives.
+    /// The beginning of every cause that the interpreter itself gives; a state that is tried alone has none (recorded).
     pub(crate) fn cause(&self, site: &Site<'a>, text: impl std::fmt::Display) -> String {
+        if self.trial.is_some() {
+            return text.to_string();
+        }
         format!(
             "An error occurred while executing the state '{}' (entered at the event id #{}). {text}",
             site.state.name, site.entered_event
@@ -141,6 +145,13 @@ impl<'a> Step<'a> {
             Selection::Nothing => Ok(Data::Value(Json::empty_object())),
             Selection::Path(path) => self.find(site, path, &data).map(Data::Value),
         }
+    }
+
+    /// The data that a state works on: its raw input through `InputPath`.
+    pub(crate) fn input(&mut self, site: &Site<'a>, selection: &Selection) -> Result<Data, Raised> {
+        let data = self.select(site, selection, Data::Named(site.input))?;
+        self.show(Station::InputPath, &data);
+        Ok(data)
     }
 
     /// The value that a path finds; nothing found fails the state.
@@ -426,7 +437,7 @@ impl<'a> Step<'a> {
 /// What the context object of a state is made of.
 fn surroundings<'a>(
     execution: &'a Execution,
-    at: Moment<'_>,
+    at: Moment<'a>,
     site: &'a Site<'_>,
     extra: Extra,
 ) -> Option<Surroundings<'a>> {
@@ -434,10 +445,12 @@ fn surroundings<'a>(
         execution,
         frame: site.frame,
         activation,
-        state_name: &site.state.name,
+        // Whatever its name is (recorded).
+        state_name: if at.world.trial().is_some() { asl::LONE_STATE } else { &site.state.name },
         with_retries: matches!(site.state.body, Body::Task(_) | Body::Parallel(_) | Body::Map(_)),
         token: extra.task.map(|task| at.world.token(task)),
         item: extra.item,
+        trial: at.world.trial(),
     })
 }
 

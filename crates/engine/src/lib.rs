@@ -29,6 +29,7 @@ mod payload;
 mod redrive;
 mod states;
 mod step;
+mod trial;
 
 pub use apply::{Limits, Transition, apply};
 pub use change::Change;
@@ -42,3 +43,4 @@ pub use journal::{Chunk, JournalError};
 pub use moment::{Moment, World};
 pub use payload::PayloadId;
 pub use redrive::{NotRedrivable, Redrive, Redriven, Redrives};
+pub use trial::{Left, MapNumbers, Mock, Seen, Station, Trial};

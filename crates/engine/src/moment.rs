@@ -4,6 +4,7 @@
 use asl::intrinsic::Entropy;
 
 use crate::execution::TaskId;
+use crate::trial::Trial;
 
 /// When an event is decided, and with which randomness.
 #[derive(Clone, Copy)]
@@ -23,6 +24,11 @@ pub trait World {
 
     /// Whether there is an activity with this ARN.
     fn has_activity(&self, arn: &str) -> bool;
+
+    /// The trial that this is, if it is no execution but one state that is tried alone.
+    fn trial(&self) -> Option<&Trial> {
+        None
+    }
 }
 
 /// The random numbers of one event: SplitMix64 over its seed.

@@ -22,6 +22,7 @@ use crate::history::{HistoryEvent, HistoryKind};
 use crate::moment::{Dice, Moment};
 use crate::payload::{Payload, PayloadId};
 use crate::redrive::Redriven;
+use crate::trial::Trial;
 
 /// How long an EXPRESS execution may take (asl-facts 18).
 const EXPRESS_SECONDS_MAX: u64 = 5 * 60;
@@ -31,6 +32,8 @@ pub(crate) struct Step<'a> {
     pub(crate) machine: &'a Machine,
     pub(crate) execution: &'a mut Execution,
     pub(crate) at: Moment<'a>,
+    /// What is tried, in place of an execution.
+    pub(crate) trial: Option<&'a Trial>,
     pub(crate) limits: Limits,
     pub(crate) dice: Dice,
     /// Frames that can go on within this step.
@@ -100,6 +103,7 @@ impl<'a> Step<'a> {
             machine,
             execution,
             at,
+            trial: at.world.trial(),
             limits,
             dice: Dice::new(at.seed),
             queue: VecDeque::new(),
@@ -140,8 +144,27 @@ impl<'a> Step<'a> {
         self.execution.facts = Some(facts.clone());
         self.others.push(Change::Started(facts));
         self.record_after(0, HistoryKind::ExecutionStarted { input, role_arn });
-        self.set_deadline();
-        self.open_frame(None, ContainerId::ROOT, 0, input);
+        match self.trial {
+            None => {
+                self.set_deadline();
+                self.open_frame(None, ContainerId::ROOT, 0, input);
+            }
+            // The deadline of a machine is not that of one of its states.
+            Some(trial) => self.open_trial(trial, input),
+        }
+    }
+
+    /// The one frame of a trial, at the door of the state that is tried.
+    fn open_trial(&mut self, trial: &Trial, input: PayloadId) {
+        let frame = FrameId(self.execution.counters.frame);
+        self.open_frame(None, self.machine.state(trial.state).container, 0, input);
+        if let Some(frame) = self.frame_mut(frame) {
+            frame.position = Position::Entering { state: trial.state.0, input };
+        }
+        for (name, text) in &trial.variables {
+            let value = self.name_text(text.clone());
+            self.change(Change::Assigned(frame, name.clone(), value));
+        }
     }
 
     /// The machine's TimeoutSeconds begin, or the five minutes of an EXPRESS execution where those are shorter.

@@ -8,10 +8,10 @@ use asl::states::choice::{Choice, When};
 use crate::failure::{Failure, NO_CHOICE_MATCHED, RUNTIME, Raised};
 use crate::flow::Outcome;
 use crate::io::{Extra, Role};
-use crate::step::{Data, Site, Step};
+use crate::step::{Site, Step};
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Choice) -> Result<Outcome, Raised> {
-    let data = step.select(site, &state.input, Data::Named(site.input))?;
+    let data = step.input(site, &state.input)?;
     let mut chosen = None;
     for rule in &state.rules {
         let holds = match &rule.when {

@@ -10,8 +10,10 @@ use crate::failure::{Failure, Raised};
 use crate::flow::Outcome;
 use crate::io::Extra;
 use crate::step::{Data, Site, Step};
+use crate::trial::Station;
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Fail) -> Result<Outcome, Raised> {
+    step.show(Station::InputPath, &Data::Named(site.input));
     let error = message(step, site, state.error.as_ref(), "ErrorPath")?;
     let cause = message(step, site, state.cause.as_ref(), "CausePath")?;
     Err(Raised::of(Failure { error, cause }))

@@ -12,8 +12,12 @@ use crate::history::HistoryKind;
 use crate::io::{Extra, Role, shown};
 use crate::payload::PayloadId;
 use crate::step::{Data, Site, Step};
+use crate::trial;
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Result<Outcome, Raised> {
+    if step.trial.is_some() {
+        return trial::map::enter(step, site, state);
+    }
     let input = step.select(site, &state.work.input, Data::Named(site.input))?;
     let concurrency =
         step.count(site, state.max_concurrency.as_ref(), &input, "MaxConcurrencyPath", "integer")?;
@@ -28,19 +32,7 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Re
     if percentage.is_some_and(|percentage| percentage > 100) {
         return Err(step.runtime(site, "ToleratedFailurePercentage must be between 0 and 100."));
     }
-    let items = match &state.items {
-        Some(Items::Path(path)) => Data::Value(step.find(site, path, &input)?),
-        Some(Items::Query(query)) => {
-            let made = step.evaluate_query(site, &input, Role::Input, Extra::default(), |evaluation| {
-                query.evaluate_as(evaluation, Expected::Array)
-            });
-            Data::Value(made?)
-        }
-        None => input.clone(),
-    };
-    let Some(length) = step.value(&items).as_array().map(<[Json]>::len) else {
-        return Err(not_an_array(step, site, state, &items));
-    };
+    let (items, length) = items(step, site, state, &input)?;
     let items = step.name(items, &site.state.name)?;
     let input = step.name(input, &site.state.name)?;
     step.record(site.frame, HistoryKind::MapStateStarted { length: length as u32 });
@@ -64,6 +56,29 @@ pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Re
     Ok(Outcome::Parked)
 }
 
+/// What there is to iterate over, and how many.
+pub(crate) fn items<'a>(
+    step: &mut Step<'a>,
+    site: &Site<'a>,
+    state: &Map,
+    input: &Data,
+) -> Result<(Data, usize), Raised> {
+    let items = match &state.items {
+        Some(Items::Path(path)) => Data::Value(step.find(site, path, input)?),
+        Some(Items::Query(query)) => {
+            let made = step.evaluate_query(site, input, Role::Input, Extra::default(), |evaluation| {
+                query.evaluate_as(evaluation, Expected::Array)
+            });
+            Data::Value(made?)
+        }
+        None => input.clone(),
+    };
+    match step.value(&items).as_array().map(<[Json]>::len) {
+        Some(length) => Ok((items, length)),
+        None => Err(not_an_array(step, site, state, &items)),
+    }
+}
+
 /// What there is to iterate over is no array.
 fn not_an_array<'a>(step: &Step<'a>, site: &Site<'a>, state: &Map, items: &Data) -> Raised {
     if state.in_jsonata {
@@ -71,7 +86,7 @@ fn not_an_array<'a>(step: &Step<'a>, site: &Site<'a>, state: &Map, items: &Data)
         return step.query_failed(site, QueryFailure { location: None, text });
     }
     let path = match &state.items {
-        Some(Items::Path(path)) => path.to_string(),
+        Some(Items::Path(path)) => path.from_document(),
         Some(Items::Query(_)) | None => "$".to_owned(),
     };
     step.runtime(site, format!("Reference path \"{path}\" must point to array."))
@@ -88,14 +103,7 @@ fn start_iterations<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map, last:
             return Ok(());
         }
         let (index, items, input) = (run.next, Data::Named(run.items), Data::Named(run.input));
-        let item = step.value(&items).index(index as usize).cloned().unwrap_or(Json::Null);
-        let data = match &state.item_selector {
-            Some(selector) => {
-                let extra = Extra { item: Some((index, item)), task: None };
-                step.payload(site, &selector.template, &input, Role::Input, extra)?
-            }
-            None => Data::Value(item),
-        };
+        let data = selected(step, site, state, &items, &input, index)?;
         let input = step.name(data, &site.state.name)?;
         step.inside(site.frame, Change::IterationStarted(site.frame));
         let name = site.state.name.clone();
@@ -103,6 +111,21 @@ fn start_iterations<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map, last:
         let seat = Seat { parent: site.frame, index, iteration: true };
         step.open_frame(Some(seat), state.processor, started, input);
     }
+}
+
+/// What an iteration gets: its item, or what `ItemSelector` makes of it.
+pub(crate) fn selected<'a>(
+    step: &mut Step<'a>,
+    site: &Site<'a>,
+    state: &Map,
+    items: &Data,
+    input: &Data,
+    index: u32,
+) -> Result<Data, Raised> {
+    let item = step.value(items).index(index as usize).cloned().unwrap_or(Json::Null);
+    let Some(selector) = &state.item_selector else { return Ok(Data::Value(item)) };
+    let extra = Extra { item: Some((index, item)), task: None };
+    step.payload(site, &selector.template, input, Role::Input, extra)
 }
 
 /// An iteration returned; `last` is its last event, which the next iteration follows (recorded).

@@ -10,15 +10,18 @@ use crate::flow::Outcome;
 use crate::history::HistoryKind;
 use crate::io::{Extra, Role};
 use crate::payload::PayloadId;
-use crate::step::{Data, Site, Step};
+use crate::step::{Site, Step};
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Parallel) -> Result<Outcome, Raised> {
-    let mut data = step.select(site, &state.work.input, Data::Named(site.input))?;
+    let mut data = step.input(site, &state.work.input)?;
     if let Some(parameters) = &state.parameters {
         data = step.payload(site, parameters, &data, Role::Input, Extra::default())?;
     }
     let input = step.name(data, &site.state.name)?;
     let started = step.record(site.frame, HistoryKind::ParallelStateStarted);
+    if let Some(outcome) = step.mocked(site, &state.work) {
+        return outcome;
+    }
     step.set_phase(site.frame, Phase::Branches { results: vec![None; state.branches.len()] });
     for (index, branch) in state.branches.iter().enumerate() {
         let seat = Seat { parent: site.frame, index: index as u32, iteration: false };

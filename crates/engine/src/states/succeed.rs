@@ -6,10 +6,10 @@ use asl::states::succeed::Succeed;
 use crate::failure::Raised;
 use crate::flow::Outcome;
 use crate::io::Role;
-use crate::step::{Data, Site, Step};
+use crate::step::{Site, Step};
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Succeed) -> Result<Outcome, Raised> {
-    let data = step.select(site, &state.input, Data::Named(site.input))?;
+    let data = step.input(site, &state.input)?;
     let output = step.output(site, &state.output, data, Role::Input)?;
     Ok(Outcome::Exit { output, next: Transition::End, assigned: Vec::new() })
 }

@@ -15,14 +15,16 @@ use crate::flow::Outcome;
 use crate::history::{HistoryKind, TaskEvent};
 use crate::io::{Extra, Role, shown};
 use crate::step::{Data, Site, Step};
+use crate::trial::Station;
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Task) -> Result<Outcome, Raised> {
     let id = TaskId::new(site.frame, step.number());
-    let mut data = step.select(site, &state.work.input, Data::Named(site.input))?;
+    let mut data = step.input(site, &state.work.input)?;
     let shown = Extra { task: waits_for_token(&state.resource).then_some(id), item: None };
     if let Some(parameters) = &state.parameters {
         data = step.payload(site, parameters, &data, Role::Input, shown)?;
     }
+    step.show(if site.state.in_jsonata { Station::Arguments } else { Station::Parameters }, &data);
     let raw = Data::Named(site.input);
     let timeout_seconds = step.seconds(site, state.timeout.as_ref(), &raw, "TimeoutSecondsPath")?;
     let heartbeat_seconds = step.seconds(site, state.heartbeat.as_ref(), &raw, "HeartbeatSecondsPath")?;

@@ -16,7 +16,7 @@ use crate::step::{Data, Site, Step};
 const SECONDS_MAX: i64 = 1 << 31;
 
 pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Wait) -> Result<Outcome, Raised> {
-    let data = step.select(site, &state.input, Data::Named(site.input))?;
+    let data = step.input(site, &state.input)?;
     let now_ms = step.at.now_ms;
     let due_ms = match &state.until {
         Until::Seconds(seconds) => step.after_seconds(*seconds),
