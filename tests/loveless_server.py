@@ -117,6 +117,7 @@ class Server:
     def variables(self):
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
             "AWS_ACCESS_KEY_ID": "loveless",
             "AWS_SECRET_ACCESS_KEY": "loveless",
             "AWS_DEFAULT_REGION": REGION,

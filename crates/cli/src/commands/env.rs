@@ -24,9 +24,11 @@ impl Env {
 }
 
 /// What a client needs. The keys are looked at only by a server that was given credentials.
-pub(crate) fn variables(listen: &str, region: &str) -> [(&'static str, String); 5] {
+pub(crate) fn variables(listen: &str, region: &str) -> [(&'static str, String); 6] {
     [
         ("AWS_ENDPOINT_URL", format!("http://{listen}")),
+        // Two operations of Step Functions go to the host `sync-…` otherwise, which no resolver knows.
+        ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true".into()),
         ("AWS_ACCESS_KEY_ID", "loveless".into()),
         ("AWS_SECRET_ACCESS_KEY", "loveless".into()),
         ("AWS_REGION", region.into()),
