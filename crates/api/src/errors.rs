@@ -78,6 +78,7 @@ impl From<Refusal> for WireError {
             R::InvalidArn(why) => ("InvalidArn", format!("Invalid Arn: '{why}'")),
             R::InvalidName(name) => ("InvalidName", format!("Invalid Name: '{name}'")),
             R::InvalidDefinition(diagnostics) => ("InvalidDefinition", invalid_definition(&diagnostics)),
+            R::NotTestable(why) => ("InvalidDefinition", why),
             R::InvalidExecutionInput(why) => {
                 ("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{why}'"))
             }

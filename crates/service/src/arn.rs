@@ -30,6 +30,11 @@ impl Place {
         self.states("express", &format!("{machine}:{name}:{run}"))
     }
 
+    /// What tries a state: an express execution that is not kept (recorded).
+    pub fn trial(&self, machine: &str, name: &str) -> String {
+        self.states("express", &format!("{machine}:{name}"))
+    }
+
     /// An activity.
     pub fn activity(&self, name: &str) -> String {
         self.states("activity", name)

@@ -58,6 +58,10 @@ impl Dispatch {
             settled.cancel();
         }
     }
+
+    pub(crate) fn connector(&self) -> &dyn Connector {
+        &*self.connector
+    }
 }
 
 /// Pushes a task of a live execution, or goes on waiting for the job that it submitted before; `again` when an earlier

@@ -32,6 +32,7 @@ mod redrive;
 mod refusal;
 mod service;
 mod task;
+mod test_state;
 #[cfg(test)]
 mod testing;
 mod token;
@@ -46,3 +47,4 @@ pub use machine::{CreateMachine, MachineRecord, UpdateMachine};
 pub use redrive::RedriveExecution;
 pub use refusal::Refusal;
 pub use service::{Service, ServiceOptions};
+pub use test_state::{MockInput, TestConfiguration, TestState, TestStatus, Tested, Validation};

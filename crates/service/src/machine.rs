@@ -11,7 +11,7 @@ use asl::diagnostic::{Code, Diagnostic};
 use asl::jsonata::Jsonata;
 use asl::machine::{Body, Machine};
 use asl::states::task::unrecognized;
-use asl::{MachineType, parse};
+use asl::{MachineType, parse, parse_state};
 use bytes::Bytes;
 use connect::Connector;
 use serde::{Deserialize, Serialize};
@@ -315,6 +315,21 @@ impl Machines {
             }
         }
         if unknown.is_empty() { Ok(machine) } else { Err(Refusal::InvalidDefinition(unknown)) }
+    }
+
+    /// A whole machine of which one state is to be tested.
+    pub(crate) async fn machine_to_test(&self, text: &str) -> Result<Arc<Machine>, Refusal> {
+        let parsed = self.parse(&DEFINITIONS.into(), text, MachineType::Standard).await?;
+        parsed.map(Arc::new).map_err(Refusal::InvalidDefinition)
+    }
+
+    /// A state that is to be tested, without a machine.
+    pub(crate) async fn state_to_test(&self, text: &str) -> Result<Arc<Machine>, Refusal> {
+        let (cost, text) = (text.len().saturating_mul(COMPILE_COST), text.to_owned());
+        let jsonata = self.jsonata.clone();
+        let parsed =
+            self.pool.compute(&DEFINITIONS.into(), cost, move || parse_state(&text, &jsonata)).await?;
+        parsed.map(Arc::new).map_err(Refusal::InvalidDefinition)
     }
 
     /// Stores a definition under its hash; the same text is stored once.

@@ -17,6 +17,9 @@ pub enum Refusal {
     /// The definition does not validate.
     #[error("invalid definition")]
     InvalidDefinition(Vec<Diagnostic>),
+    /// A state that cannot be tested; the text is AWS's.
+    #[error("{0}")]
+    NotTestable(String),
     /// The input is not JSON or too large; the text is the parser's.
     #[error("invalid execution input: {0}")]
     InvalidExecutionInput(String),

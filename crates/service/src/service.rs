@@ -17,7 +17,7 @@ use store::{
     Catalogue, Committer, Direction, ExecutionId, Expect, ListQuery, PutOutcome, SHARDS, Store, StoreError,
     Timer,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
@@ -37,6 +37,7 @@ use crate::owner::{Answer, Failed, JOBS_MAX, Job, Owner};
 use crate::pool::Pool;
 use crate::redrive::Underway;
 use crate::refusal::Refusal;
+use crate::test_state::TESTS_MAX;
 use crate::token::{KEY_BYTES, Tokens};
 
 /// The catalogue's row of the key that seals task tokens.
@@ -101,6 +102,8 @@ pub(crate) struct Shared {
     pub(crate) dispatch: Dispatch,
     pub(crate) express: Express,
     pub(crate) tokens: Tokens,
+    /// States that are being tested.
+    pub(crate) trials: Semaphore,
     pub(crate) pool: Arc<Pool>,
     /// What a stop waits for before it closes the inboxes: tasks between their queue and a worker, and calls whose
     /// outcome is on its way to an owner.
@@ -285,6 +288,7 @@ impl Service {
             dispatch: Dispatch::new(connector, options.calls_max),
             express: Express::new(committer.clone(), options.express_max),
             tokens,
+            trials: Semaphore::new(TESTS_MAX),
             pool,
             underway: TaskTracker::new(),
             options,

@@ -15,18 +15,16 @@ const REFUSALS: [&str; 3] = ["Loveless does not", "UnknownOperationException", "
 /// it is refused before a definition is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Feature {
-    TestState,
     Versions,
     DistributedMap,
     Service,
 }
 
 impl Feature {
-    pub(super) const ALL: [Self; 4] = [Self::DistributedMap, Self::Service, Self::Versions, Self::TestState];
+    pub(super) const ALL: [Self; 3] = [Self::DistributedMap, Self::Service, Self::Versions];
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::TestState => "TestState",
             Self::Versions => "Versions and aliases",
             Self::DistributedMap => "Distributed Map",
             Self::Service => "Tasks of other AWS services",
@@ -36,7 +34,6 @@ impl Feature {
     /// By what it is recognised in a case, in Markdown.
     pub(super) fn sign(self) -> &'static str {
         match self {
-            Self::TestState => "the operation `TestState`",
             Self::Versions => "`publish`, operations on versions and aliases",
             Self::DistributedMap => {
                 "`Mode: DISTRIBUTED`, `ItemReader`, `ResultWriter`, operations on map runs"
@@ -87,9 +84,7 @@ impl Uses {
 
     fn operation(&mut self, operation: &str) {
         let name = operation.strip_prefix("stepfunctions:").unwrap_or_default();
-        if name == "TestState" {
-            self.add(Feature::TestState);
-        } else if name.contains("Version") || name.contains("Alias") {
+        if name.contains("Version") || name.contains("Alias") {
             self.add(Feature::Versions);
         } else if name.contains("MapRun") {
             self.add(Feature::DistributedMap);
@@ -202,11 +197,11 @@ mod tests {
 
     #[test]
     fn a_refusal_is_needed_and_the_api_claims_first() {
-        let case = json!({"steps": [{"op": "stepfunctions:TestState", "params": {
+        let case = json!({"steps": [{"op": "stepfunctions:CreateStateMachineAlias", "params": {
             "definition": task("arn:aws:states:::dynamodb:putItem")["definition"].to_string()}}]});
         assert_eq!(found(&case).len(), 2);
         let awaited = |difference| awaited(&case, difference).map(|one| one.feature);
-        assert_eq!(awaited("got UnknownOperationException"), Some(Feature::TestState));
+        assert_eq!(awaited("got UnknownOperationException"), Some(Feature::Versions));
         assert_eq!(awaited("event 3: expected TaskStateExited, got TaskFailed"), None);
     }
 }

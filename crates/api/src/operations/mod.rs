@@ -11,6 +11,7 @@ mod machines;
 mod redrive;
 mod tags;
 mod tasks;
+mod test_state;
 mod validate;
 
 use serde_json::{Value, json};
@@ -83,7 +84,6 @@ pub(crate) const NOT_YET: &[&str] = &[
     "ListStateMachineAliases",
     "ListStateMachineVersions",
     "PublishStateMachineVersion",
-    "TestState",
     "UpdateMapRun",
     "UpdateStateMachineAlias",
 ];
@@ -100,6 +100,7 @@ pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Re
         "DeleteStateMachine" => machines::delete(call, read(body, machines::DELETE)?).await,
         "ListStateMachines" => machines::list(call, read(body, machines::LIST)?).await,
         "ValidateStateMachineDefinition" => validate::validate(call, read(body, validate::VALIDATE)?).await,
+        "TestState" => test_state::test(call, read(body, test_state::TEST)?).await,
         "StartExecution" => executions::start(call, read(body, executions::START)?).await,
         "StartSyncExecution" => express::start_sync(call, read(body, express::START_SYNC)?).await,
         "DescribeExecution" => executions::describe(call, read(body, executions::DESCRIBE)?).await,
