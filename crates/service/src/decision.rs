@@ -11,7 +11,7 @@
 //! Who does not want to wait for that stops it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use engine::{Effect, Event, Moment, TaskId, World};
 use store::{ExecutionId, StepWrite, Timer};
@@ -54,9 +54,9 @@ impl Case {
     /// Decides on this thread, and takes note of how long that took.
     pub(crate) fn decide_here(self, shared: &Shared) -> Decided {
         let definition = self.live.definition.clone();
-        let begun = Instant::now();
+        let begun = thread_time();
         let decided = self.decide(shared);
-        definition.took(begun.elapsed());
+        definition.took(thread_time().saturating_sub(begun));
         decided
     }
 
@@ -78,6 +78,14 @@ impl Case {
 
 /// The rows of a step, its effects, and what of it is told to a log.
 type Made = (Box<StepWrite>, Vec<Effect>, Option<Box<Told>>);
+
+/// What this thread has computed so far. Not the time on the wall: a thread that the system interrupted has made no slow
+/// decision.
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), nanos)
+}
 
 fn decide(
     shared: &Shared,

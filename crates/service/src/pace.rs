@@ -23,8 +23,8 @@ use crate::pool::COST_INLINE_MAX;
 /// What a transition costs besides the bytes of its payloads, in the pool's unit: names, events, changes (measured:
 /// about 1 µs).
 const TRANSITION_COST: usize = 192;
-/// A decision on an owner's thread that took longer than this was not short. It is well above what a decision of
-/// [`COST_INLINE_MAX`] takes, so that a thread that the system interrupted is rarely taken for a slow machine.
+/// A decision that computed longer than this on an owner's thread was not short. It is well above what a decision of
+/// [`COST_INLINE_MAX`] takes.
 const SLOW: Duration = Duration::from_millis(3);
 /// Decisions of a slow machine that go to the pool before it is trusted again: it may stall its owner once in so many.
 const PROBATION: u32 = 1024;
