@@ -81,6 +81,7 @@ impl ExecutionRecord {
     pub(crate) fn listing(&self) -> Listing {
         Listing {
             group: group_of(&self.machine_arn),
+            also: Vec::new(),
             status: status_code(self.status),
             sort_ms: self.stopped_ms.or(self.redriven_ms).unwrap_or(self.started_ms),
             body: encode(self),

@@ -14,8 +14,8 @@ use engine::{Effect, Event, Execution, Limits, Start, Status};
 use futures::FutureExt;
 use jsonata::Evaluator;
 use store::{
-    Catalogue, Committer, Direction, ExecutionId, Expect, ListQuery, PutOutcome, SHARDS, Store, StoreError,
-    Timer,
+    Catalogue, Committer, Direction, ExecutionId, Expect, ListQuery, Order, PutOutcome, SHARDS, Store,
+    StoreError, Timer,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -626,6 +626,7 @@ impl Service {
             status: request.status.map(status_code),
             cursor: request.cursor.map(Into::into),
             limit: request.limit,
+            order: Order::NewestFirst,
         };
         let page = self.shared.store.list(query).await?;
         let executions = page.rows.iter().map(|(_, row)| decode(&row.body)).collect::<Result<_, _>>()?;

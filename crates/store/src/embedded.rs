@@ -21,7 +21,7 @@ use crate::writer::{Observer, Writer};
 use crate::{
     BoxFuture, Catalogue, DeleteOutcome, Direction, Due, ExecutionId, Expect, LeaseOutcome, ListPage,
     ListQuery, Loaded, OpenOptions, OutboxRow, PurgeOutcome, PutOutcome, QueueId, Row, Shard, Shards,
-    StepOutcome, StepWrite, Store, StoreError, Wakeups, queries, resolve,
+    StepOutcome, StepWrite, Store, StoreError, Usage, Wakeups, queries, resolve,
 };
 
 /// Hints that a slow subscriber may fall behind before it is told that it missed some.
@@ -202,6 +202,10 @@ impl Store for EmbeddedStore {
                 resolve::purge(draft, tasks, execution, version)
             }),
         )
+    }
+
+    fn usage(&self) -> BoxFuture<'_, Result<Usage, StoreError>> {
+        Box::pin(self.read(|kv| Ok(Usage { listed: queries::listed(&*kv.view())?, bytes: kv.bytes()? })))
     }
 }
 

@@ -109,6 +109,10 @@ impl Kv for FjallKv {
         true
     }
 
+    fn bytes(&self) -> Result<u64, StoreError> {
+        self.database.disk_space().map_err(|error| failed("measuring the database", &error))
+    }
+
     fn health(&self) -> Result<(), StoreError> {
         // Flushes nothing that matters; fails if the engine has given up.
         self.database.persist(PersistMode::Buffer).map_err(|error| self.write_failed(&error))

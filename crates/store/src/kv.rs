@@ -90,6 +90,9 @@ pub(crate) trait Kv: Send + Sync + 'static {
     /// Whether calls may wait for a disk, so that they must not run on a thread that serves others.
     fn may_block(&self) -> bool;
 
+    /// Bytes that it takes.
+    fn bytes(&self) -> Result<u64, StoreError>;
+
     /// Whether the engine still works; asked when a write takes suspiciously long.
     fn health(&self) -> Result<(), StoreError>;
 }

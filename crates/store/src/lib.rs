@@ -55,5 +55,6 @@ pub use kv::Table;
 pub use memory::{Fault, FaultHook, MemoryDisk};
 pub use step::{Expect, Listing, OutboxRow, QueueEntry, QueueId, QueueKey, StepOutcome, StepWrite, Timer};
 pub use store::{
-    BoxFuture, Direction, Due, LeaseOutcome, ListPage, ListQuery, Loaded, PurgeOutcome, Store, Wakeups,
+    BoxFuture, Direction, Due, LeaseOutcome, ListPage, ListQuery, Loaded, Order, PurgeOutcome, Store, Usage,
+    Wakeups,
 };

@@ -88,6 +88,11 @@ impl Kv for MemoryDisk {
         false
     }
 
+    fn bytes(&self) -> Result<u64, StoreError> {
+        let rows = self.read().iter().flatten().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        Ok(rows as u64)
+    }
+
     fn health(&self) -> Result<(), StoreError> {
         Ok(())
     }

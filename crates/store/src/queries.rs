@@ -10,8 +10,8 @@ use bytes::Bytes;
 use crate::kv::{Table, View, prefix_end, prefixed};
 use crate::rows::{self, Head};
 use crate::{
-    Direction, Due, ExecutionId, ListPage, ListQuery, Listing, Loaded, OutboxRow, Row, Shards, StoreError,
-    Timer,
+    Direction, Due, ExecutionId, ListPage, ListQuery, Listing, Loaded, Order, OutboxRow, Row, Shards,
+    StoreError, Timer,
 };
 
 pub(crate) fn load(view: &dyn View, id: ExecutionId) -> Result<Option<Loaded>, StoreError> {
@@ -79,15 +79,20 @@ pub(crate) fn history(
 
 pub(crate) fn list(view: &dyn View, query: &ListQuery) -> Result<ListPage, StoreError> {
     let prefix = rows::list_prefix(query.group, query.status);
-    let start = match &query.cursor {
-        None => Bound::Included(prefix.clone()),
+    let after = match &query.cursor {
+        None => None,
         Some(cursor) if cursor.len() == rows::LIST_POSITION_LEN => {
-            Bound::Excluded([&prefix[..], cursor].concat())
+            Some(Bound::Excluded([&prefix[..], cursor].concat()))
         }
         Some(_) => return Err(StoreError::BadCursor),
     };
+    let (first, last) = (Bound::Included(prefix.clone()), prefix_end(&prefix));
+    let (range, direction) = match query.order {
+        Order::NewestFirst => ((after.unwrap_or(first), last), Direction::Forward),
+        Order::OldestFirst => ((first, after.unwrap_or(last)), Direction::Backward),
+    };
     let mut page = ListPage { rows: Vec::new(), next: query.cursor.clone() };
-    let mut keys = view.scan(Table::ListIndex, (start, prefix_end(&prefix)), Direction::Forward);
+    let mut keys = view.scan(Table::ListIndex, range, direction);
     for key in keys.by_ref().take(query.limit) {
         let (position, id) = rows::list_position(&key?.0)?;
         page.rows.push((id, list_row(view, id)?));
@@ -97,6 +102,17 @@ pub(crate) fn list(view: &dyn View, query: &ListQuery) -> Result<ListPage, Store
         page.next = None;
     }
     Ok(page)
+}
+
+/// How many list rows there are of each status that has any.
+pub(crate) fn listed(view: &dyn View) -> Result<Vec<(u8, u64)>, StoreError> {
+    let counts = view.scan(Table::Meta, prefixed(rows::COUNTS_PREFIX), Direction::Forward);
+    counts
+        .map(|row| {
+            let (key, row) = row?;
+            rows::decode_count(&key, &row)
+        })
+        .collect()
 }
 
 fn list_row(view: &dyn View, id: ExecutionId) -> Result<Listing, StoreError> {

@@ -105,9 +105,11 @@ pub(crate) fn purge(
         }
     }
     if let Some(row) = draft.get(Table::Listings, &id.0)? {
-        for key in rows::list_keys(id, &rows::decode_listing(&row)?) {
+        let listing = rows::decode_listing(&row)?;
+        for key in rows::list_keys(id, &listing) {
             draft.delete(Table::ListIndex, key);
         }
+        count(draft, listing.status, -1)?;
     }
     for table in [Table::Chunks, Table::Outbox, Table::Checkpoints, Table::Listings, Table::Heads] {
         for key in draft.keys(table, &id.0)? {
@@ -172,10 +174,15 @@ fn catalogue_row(draft: &Draft<'_>, key: &[u8]) -> Result<Option<Row>, StoreErro
 /// Writes the list row and those of its index keys that changed.
 fn put_listing(draft: &mut Draft<'_>, id: ExecutionId, listing: &Listing) -> Result<(), StoreError> {
     let keys = rows::list_keys(id, listing);
-    let old = match draft.get(Table::Listings, &id.0)? {
-        Some(row) => rows::list_keys(id, &rows::decode_listing(&row)?).to_vec(),
-        None => Vec::new(),
-    };
+    let before = draft.get(Table::Listings, &id.0)?.map(|row| rows::decode_listing(&row)).transpose()?;
+    let old = before.as_ref().map_or_else(Vec::new, |before| rows::list_keys(id, before));
+    let status_before = before.map(|before| before.status);
+    if status_before != Some(listing.status) {
+        if let Some(status) = status_before {
+            count(draft, status, -1)?;
+        }
+        count(draft, listing.status, 1)?;
+    }
     for key in old.iter().filter(|key| !keys.contains(key)) {
         draft.delete(Table::ListIndex, key.clone());
     }
@@ -183,6 +190,21 @@ fn put_listing(draft: &mut Draft<'_>, id: ExecutionId, listing: &Listing) -> Res
         draft.put(Table::ListIndex, key, Bytes::new());
     }
     draft.put(Table::Listings, key_of(id), rows::encode_listing(listing));
+    Ok(())
+}
+
+/// Counts list rows by status, so that how many there are is never asked of the rows. Within a group the draft holds the
+/// count: a group pays for it once.
+fn count(draft: &mut Draft<'_>, status: u8, by: i64) -> Result<(), StoreError> {
+    let key = rows::count_key(status);
+    let before = match draft.get(Table::Meta, &key)? {
+        Some(row) => rows::decode_count(&key, &row)?.1,
+        None => 0,
+    };
+    match before.saturating_add_signed(by) {
+        0 => draft.delete(Table::Meta, key),
+        count => draft.put(Table::Meta, key, count.to_be_bytes().to_vec()),
+    }
     Ok(())
 }
 

@@ -67,13 +67,19 @@ pub(crate) fn decode_versioned(row: &Bytes) -> Result<(u64, Bytes), StoreError> 
     Ok((version, row.slice(8..)))
 }
 
-const LISTING_FIXED: usize = 16 + 1 + 8;
+const LISTING_FIXED: usize = 16 + 1 + 8 + 1;
+
+/// Groups that one list row may be in besides its first: their number is one byte of the row.
+pub(crate) const LISTING_ALSO_MAX: usize = u8::MAX as usize;
 
 pub(crate) fn encode_listing(listing: &Listing) -> Bytes {
-    let mut row = BytesMut::with_capacity(LISTING_FIXED + listing.body.len());
+    let also = &listing.also[..listing.also.len().min(LISTING_ALSO_MAX)];
+    let mut row = BytesMut::with_capacity(LISTING_FIXED + also.len() * 16 + listing.body.len());
     row.extend_from_slice(&listing.group);
     row.extend_from_slice(&[listing.status]);
     row.extend_from_slice(&listing.sort_ms.to_be_bytes());
+    row.extend_from_slice(&[u8::try_from(also.len()).unwrap_or(u8::MAX)]);
+    row.extend(also.iter().flatten());
     row.extend_from_slice(&listing.body);
     row.freeze()
 }
@@ -83,21 +89,23 @@ pub(crate) fn decode_listing(row: &Bytes) -> Result<Listing, StoreError> {
     let group = fields.array()?;
     let [status] = fields.array()?;
     let sort_ms = i64::from_be_bytes(fields.array()?);
-    Ok(Listing { group, status, sort_ms, body: row.slice(LISTING_FIXED..) })
+    let [groups] = fields.array()?;
+    let also = (0..groups).map(|_| fields.array()).collect::<Result<Vec<_>, _>>()?;
+    let body = row.slice(LISTING_FIXED + also.len() * 16..);
+    Ok(Listing { group, also, status, sort_ms, body })
 }
 
 /// The part of a list index key that all filters have in common; also the cursor.
 pub(crate) const LIST_POSITION_LEN: usize = 8 + 16;
 
 /// The keys under which a list row is found: one per combination of filters.
-pub(crate) fn list_keys(execution: ExecutionId, listing: &Listing) -> [Vec<u8>; 4] {
+pub(crate) fn list_keys(execution: ExecutionId, listing: &Listing) -> Vec<Vec<u8>> {
     let newest_first = !ordered(listing.sort_ms);
     let position = [&newest_first.to_be_bytes()[..], &execution.0].concat();
-    [(false, false), (false, true), (true, false), (true, true)].map(|(by_group, by_status)| {
-        let mut key = list_prefix(by_group.then_some(listing.group), by_status.then_some(listing.status));
-        key.extend_from_slice(&position);
-        key
-    })
+    let also = listing.also.iter().take(LISTING_ALSO_MAX).copied().map(Some);
+    let groups = [None, Some(listing.group)].into_iter().chain(also);
+    let filters = groups.flat_map(|group| [(group, None), (group, Some(listing.status))]);
+    filters.map(|(group, status)| [&list_prefix(group, status)[..], &position].concat()).collect()
 }
 
 /// What the index keys of a filter begin with.
@@ -209,6 +217,25 @@ pub(crate) fn decode_openings(row: &[u8]) -> Result<u64, StoreError> {
     Ok(openings)
 }
 
+/// How many list rows have a status, in [`crate::kv::Table::Meta`]; absent for none.
+pub(crate) fn count_key(status: u8) -> Vec<u8> {
+    [COUNTS_PREFIX, &[status]].concat()
+}
+
+/// What the keys of these counts begin with.
+pub(crate) const COUNTS_PREFIX: &[u8] = b"listed/";
+
+/// The status of a count, and the count.
+pub(crate) fn decode_count(key: &[u8], row: &[u8]) -> Result<(u8, u64), StoreError> {
+    let mut fields = Fields { row: &key[COUNTS_PREFIX.len().min(key.len())..], what: "the key of a count" };
+    let [status] = fields.array()?;
+    fields.end()?;
+    let mut fields = Fields { row, what: "a count" };
+    let count = fields.u64()?;
+    fields.end()?;
+    Ok((status, count))
+}
+
 /// Maps signed numbers to unsigned ones of the same order.
 fn ordered(time_ms: i64) -> u64 {
     time_ms.cast_unsigned() ^ (1 << 63)
@@ -258,7 +285,13 @@ mod tests {
             let timer = |due_ms| timer_key(id, Timer { due_ms, id: 5 });
             assert!(timer(earlier) < timer(later));
             assert_eq!(decode_timer(&timer(later)).unwrap(), (id, Timer { due_ms: later, id: 5 }));
-            let listing = |sort_ms| Listing { group: [1; 16], status: 2, sort_ms, body: Bytes::new() };
+            let listing = |sort_ms| Listing {
+                group: [1; 16],
+                also: vec![[3; 16]],
+                status: 2,
+                sort_ms,
+                body: Bytes::new(),
+            };
             for (newer, older) in list_keys(id, &listing(later)).iter().zip(list_keys(id, &listing(earlier)))
             {
                 assert!(*newer < older);
@@ -271,8 +304,12 @@ mod tests {
         let id = ExecutionId([7; 16]);
         let head = Head { version: 3, checkpoint: 2, timers: 1 };
         assert_eq!(Head::decode(&head.encode()).unwrap(), head);
-        let listing = Listing { group: [4; 16], status: 5, sort_ms: -6, body: Bytes::from_static(b"row") };
-        assert_eq!(decode_listing(&encode_listing(&listing)).unwrap(), listing);
+        for also in [vec![], vec![[1; 16], [2; 16]]] {
+            let body = Bytes::from_static(b"row");
+            let listing = Listing { group: [4; 16], also, status: 5, sort_ms: -6, body };
+            assert_eq!(decode_listing(&encode_listing(&listing)).unwrap(), listing);
+        }
+        assert_eq!(decode_count(&count_key(7), &9_u64.to_be_bytes()).unwrap(), (7, 9));
         let key = QueueKey { queue: QueueId([8; 16]), task: 12 };
         let entry = QueueEntry { key, enqueued_ms: -3 };
         assert_eq!(decode_queue_key(&queue_key(id, entry)).unwrap(), (id, entry));
@@ -294,13 +331,11 @@ mod tests {
 
     #[test]
     fn filters_have_keys_of_their_own() {
-        let listing = Listing { group: [1; 16], status: 2, sort_ms: 3, body: Bytes::new() };
+        let listing =
+            Listing { group: [1; 16], also: vec![[4; 16]], status: 2, sort_ms: 3, body: Bytes::new() };
         let keys = list_keys(ExecutionId([5; 16]), &listing);
-        for (index, (group, status)) in
-            [(None, None), (None, Some(2)), (Some([1; 16]), None), (Some([1; 16]), Some(2))]
-                .into_iter()
-                .enumerate()
-        {
+        let filters = [None, Some([1; 16]), Some([4; 16])].map(|group| [(group, None), (group, Some(2))]);
+        for (index, (group, status)) in filters.into_iter().flatten().enumerate() {
             let prefix = list_prefix(group, status);
             let found: Vec<_> = keys.iter().filter(|key| key.starts_with(&prefix)).collect();
             assert_eq!(found, [&keys[index]]);

@@ -91,6 +91,8 @@ pub struct OutboxRow {
 pub struct Listing {
     /// What it is listed under (a hash of the machine's ARN).
     pub group: [u8; 16],
+    /// What else it is listed under (hashes of a version's and an alias's ARN). Each costs two rows of the index.
+    pub also: Vec<[u8; 16]>,
     /// A small number that lists can be narrowed to.
     pub status: u8,
     /// The order of lists, newest first.

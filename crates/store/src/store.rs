@@ -46,7 +46,7 @@ pub trait Store: Send + Sync + 'static {
         bytes_max: usize,
     ) -> BoxFuture<'_, Result<Vec<(u64, Bytes)>, StoreError>>;
 
-    /// A page of list rows, newest `sort_ms` first; equal times in the order of ids.
+    /// A page of list rows, newest `sort_ms` first and equal times in the order of ids; or exactly the other way.
     fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>>;
 
     /// Timers of the shards that are due at `until_ms` or before, earliest first.
@@ -97,6 +97,18 @@ pub trait Store: Send + Sync + 'static {
     /// The version is asked for as with any write: between the moment a worker chose this execution and the
     /// purge, it may have been redriven, or purged by another and started anew.
     fn purge(&self, execution: ExecutionId, version: u64) -> BoxFuture<'_, Result<PurgeOutcome, StoreError>>;
+
+    /// What there is: counts that are kept with every write, so that asking costs the same however much there is.
+    fn usage(&self) -> BoxFuture<'_, Result<Usage, StoreError>>;
+}
+
+/// What a store holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// How many list rows there are of each status that has any, by status.
+    pub listed: Vec<(u8, u64)>,
+    /// Bytes that the store takes where it keeps its rows. What was purged goes when the engine tidies up.
+    pub bytes: u64,
 }
 
 /// An execution as the store has it.
@@ -132,12 +144,24 @@ pub struct ListQuery {
     pub cursor: Option<Bytes>,
     /// At most so many.
     pub limit: usize,
+    /// Which end comes first. A cursor goes on in the order of its page.
+    pub order: Order,
+}
+
+/// Which end of a list comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// What lists show.
+    #[default]
+    NewestFirst,
+    /// What retention asks for.
+    OldestFirst,
 }
 
 /// A page of list rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPage {
-    /// The rows, newest first.
+    /// The rows, in the order that was asked for.
     pub rows: Vec<(ExecutionId, Listing)>,
     /// Where the next page begins; `None` if this was the last.
     pub next: Option<Bytes>,

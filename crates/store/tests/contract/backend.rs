@@ -59,7 +59,8 @@ pub(crate) fn entry(queue_number: u8, number: u64, enqueued_ms: i64) -> QueueEnt
 }
 
 pub(crate) fn listing(group: u8, status: u8, sort_ms: i64) -> Listing {
-    Listing { group: [group; 16], status, sort_ms, body: bytes(format!("{group}/{status}/{sort_ms}")) }
+    let body = bytes(format!("{group}/{status}/{sort_ms}"));
+    Listing { group: [group; 16], also: Vec::new(), status, sort_ms, body }
 }
 
 /// A first step.

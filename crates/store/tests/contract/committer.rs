@@ -6,7 +6,7 @@ use bytes::Bytes;
 use store::{
     BoxFuture, Committer, Direction, Due, EmbeddedStore, ExecutionId, Expect, GROUP_BYTES_MAX, LeaseOutcome,
     ListPage, ListQuery, Loaded, OutboxRow, PurgeOutcome, QUEUED_STEPS_MAX, QueueId, Shard, Shards,
-    StepOutcome, StepWrite, Store, StoreError, Wakeups,
+    StepOutcome, StepWrite, Store, StoreError, Usage, Wakeups,
 };
 use tokio::task::JoinSet;
 
@@ -157,5 +157,9 @@ impl Store for Spy {
 
     fn purge(&self, execution: ExecutionId, version: u64) -> BoxFuture<'_, Result<PurgeOutcome, StoreError>> {
         self.inner.purge(execution, version)
+    }
+
+    fn usage(&self) -> BoxFuture<'_, Result<Usage, StoreError>> {
+        self.inner.usage()
     }
 }

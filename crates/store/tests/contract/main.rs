@@ -51,6 +51,8 @@ macro_rules! suite {
             lists:
                 newest_come_first_and_pages_meet
                 filters_narrow_and_follow_the_status
+                a_row_is_listed_under_each_of_its_groups
+                rows_are_counted_by_status
                 a_moved_row_leaves_its_old_places
                 a_cursor_that_is_none_is_refused
                 rows_added_between_pages_do_not_shift_them;

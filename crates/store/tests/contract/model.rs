@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use store::{
-    Due, ExecutionId, Expect, ListQuery, Listing, Loaded, OutboxRow, PurgeOutcome, QueueId, QueueKey, Shards,
-    StepOutcome, StepWrite, Timer,
+    Due, ExecutionId, Expect, ListQuery, Listing, Loaded, Order, OutboxRow, PurgeOutcome, QueueId, QueueKey,
+    Shards, StepOutcome, StepWrite, Timer,
 };
 
 /// Everything that a store holds.
@@ -109,15 +109,29 @@ impl Model {
             .map_or_else(Vec::new, |execution| (1..).zip(execution.chunks.clone()).collect())
     }
 
+    /// How many rows each status has.
+    pub(crate) fn counts(&self) -> Vec<(u8, u64)> {
+        let mut counts = BTreeMap::new();
+        for listing in self.executions.values().filter_map(|execution| execution.listing.as_ref()) {
+            *counts.entry(listing.status).or_default() += 1;
+        }
+        counts.into_iter().collect()
+    }
+
     /// All rows of a query, its cursor and limit left aside.
     pub(crate) fn list(&self, query: &ListQuery) -> Vec<(ExecutionId, Listing)> {
         let listed =
             self.executions.iter().filter_map(|(id, execution)| Some((*id, execution.listing.clone()?)));
         let mut rows: Vec<_> = listed
-            .filter(|(_, listing)| query.group.is_none_or(|group| group == listing.group))
+            .filter(|(_, listing)| {
+                query.group.is_none_or(|group| group == listing.group || listing.also.contains(&group))
+            })
             .filter(|(_, listing)| query.status.is_none_or(|status| status == listing.status))
             .collect();
         rows.sort_by_key(|(id, listing)| (std::cmp::Reverse(listing.sort_ms), *id));
+        if query.order == Order::OldestFirst {
+            rows.reverse();
+        }
         rows
     }
 

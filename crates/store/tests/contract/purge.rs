@@ -1,6 +1,6 @@
 //! Purging: nothing is left, and nothing else goes.
 
-use store::{Direction, ListQuery, MemoryDisk, PurgeOutcome, Shards, StepOutcome, StepWrite, Store};
+use store::{Direction, ListQuery, MemoryDisk, Order, PurgeOutcome, Shards, StepOutcome, StepWrite, Store};
 
 use crate::backend::{Backend, With, commit, done, entry, id, id_in, listing, next, queue, start};
 
@@ -26,7 +26,7 @@ pub(crate) async fn nothing_is_left(backend: &Backend) {
     assert_eq!(store.due(Shards::ALL, i64::MAX, 9).await.unwrap().timers, []);
     assert_eq!(store.outbox(Shards::ALL, None, 9).await.unwrap(), []);
     assert_eq!(store.take_tasks(queue(1), 0, 1, 9).await.unwrap(), []);
-    let query = ListQuery { group: None, status: None, cursor: None, limit: 9 };
+    let query = ListQuery { group: None, status: None, cursor: None, limit: 9, order: Order::NewestFirst };
     assert_eq!(Store::list(&store, query).await.unwrap().rows, []);
     assert_eq!(store.purge(a, 20).await.unwrap(), PurgeOutcome::Absent);
     if let Backend::Memory(disk) = backend {

@@ -1,8 +1,8 @@
 //! Random scripts of operations, compared with the model after each. `STORE_SEED=n` repeats one script.
 
 use store::{
-    Direction, EmbeddedStore, ExecutionId, Expect, ListQuery, Listing, OutboxRow, QueueEntry, Shard, Shards,
-    StepWrite, Store, Timer,
+    Direction, EmbeddedStore, ExecutionId, Expect, ListQuery, Listing, Order, OutboxRow, QueueEntry, Shard,
+    Shards, StepWrite, Store, Timer,
 };
 
 use crate::backend::{Backend, bytes, id_in, queue, task};
@@ -59,6 +59,7 @@ async fn script(backend: &Backend, seed: u64) {
     assert_eq!(outbox, model.outbox(), "seed {seed}");
     let all = store.due(Shards::ALL, i64::MAX, usize::MAX).await.unwrap();
     assert_eq!(all, model.due(Shards::ALL, i64::MAX, usize::MAX), "seed {seed}");
+    assert_eq!(store.usage().await.unwrap().listed, model.counts(), "seed {seed}");
 }
 
 async fn commit(store: &EmbeddedStore, model: &mut Model, chance: &mut Chance, place: &str) {
@@ -91,10 +92,11 @@ async fn purge(store: &EmbeddedStore, model: &mut Model, chance: &mut Chance, pl
 
 async fn list(store: &EmbeddedStore, model: &Model, chance: &mut Chance, place: &str) {
     let mut query = ListQuery {
-        group: chance.one_in(2).then(|| [chance.below(3) as u8; 16]),
+        group: chance.one_in(2).then(|| [chance.below(5) as u8; 16]),
         status: chance.one_in(2).then(|| chance.below(3) as u8),
         cursor: None,
         limit: 1 + chance.below(4) as usize,
+        order: if chance.one_in(2) { Order::NewestFirst } else { Order::OldestFirst },
     };
     let expected = model.list(&query);
     let mut rows = Vec::new();
@@ -165,6 +167,7 @@ fn some_step(model: &Model, chance: &mut Chance, chunk: &str) -> StepWrite {
         },
         listing: chance.one_in(3).then(|| Listing {
             group: [chance.below(3) as u8; 16],
+            also: chance.some(2, |chance| [3 + chance.below(2) as u8; 16]),
             status: chance.below(3) as u8,
             sort_ms: some_time(chance),
             body: bytes(chunk),

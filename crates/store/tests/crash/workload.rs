@@ -15,7 +15,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use store::{
     Committer, Direction, Durability, EmbeddedStore, ExecutionId, Expect, ListQuery, Listing, OpenOptions,
-    OutboxRow, QueueEntry, QueueId, QueueKey, Shards, StepOutcome, StepWrite, Store, StoreError, Timer,
+    Order, OutboxRow, QueueEntry, QueueId, QueueKey, Shards, StepOutcome, StepWrite, Store, StoreError,
+    Timer,
 };
 
 /// The first argument of a process that works until it is killed.
@@ -145,7 +146,13 @@ pub(crate) async fn verify(store: &EmbeddedStore, acknowledged: &Acknowledged) -
     expected.sort_unstable();
     assert_eq!(tasks, expected);
     assert_eq!(outbox.iter().map(|(id, row)| (*id, row.id)).collect::<Vec<_>>(), expected);
-    let query = ListQuery { group: None, status: Some(1), cursor: None, limit: usize::MAX };
+    let query = ListQuery {
+        group: None,
+        status: Some(1),
+        cursor: None,
+        limit: usize::MAX,
+        order: Order::NewestFirst,
+    };
     let mut listed: Vec<_> = Store::list(store, query).await.unwrap().rows;
     listed.sort_by_key(|(id, _)| *id);
     let listed: Vec<_> =
@@ -198,6 +205,7 @@ fn step(number: u64, version: u64, chunk_bytes: usize) -> StepWrite {
     step.outbox_put = vec![OutboxRow { id: next, body: content(number, next, 100) }];
     step.listing = Some(Listing {
         group: [9; 16],
+        also: vec![[8; 16]],
         status: 1,
         sort_ms: next.cast_signed(),
         body: content(number, next, 50),
