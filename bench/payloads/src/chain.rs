@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow, ensure};
 use asl::jsonata::Jsonata;
 use asl::machine::Machine;
 use asl::{MachineType, parse};
-use engine::{Event, Execution, Limits, Moment, Start, Status, TaskId, Transition, World, apply};
+use engine::{Event, Execution, Limits, Moment, Origin, Start, Status, TaskId, Transition, World, apply};
 use jsonata::Evaluator;
 
 /// What the states of a chain do.
@@ -114,6 +114,7 @@ pub fn start(input: Arc<str>) -> Event {
         trace_header: None,
         express: false,
         log: None,
+        origin: Origin::default(),
     }))
 }
 

@@ -62,8 +62,10 @@ impl<'a> Events<'a> {
         let plain = |name: &str| (name.to_owned(), None);
         let with = |name: &str, member, details| (name.to_owned(), Some((member, details)));
         match kind {
-            K::ExecutionStarted { input, role_arn } => {
-                let details = self.input(*input).and("roleArn", Part::Text(role_arn));
+            K::ExecutionStarted { input, role_arn, through } => {
+                let details = (self.input(*input).and("roleArn", Part::Text(role_arn)))
+                    .and_text("stateMachineAliasArn", through.alias_arn.as_ref())
+                    .and_text("stateMachineVersionArn", through.version_arn.as_ref());
                 with("ExecutionStarted", "executionStartedEventDetails", details)
             }
             K::ExecutionSucceeded { output } => {
@@ -330,7 +332,7 @@ impl Serialize for Part<'_> {
 
 #[cfg(test)]
 mod tests {
-    use engine::StateType;
+    use engine::{StateType, Through};
     use serde_json::{Value, json};
 
     use super::*;
@@ -385,9 +387,26 @@ mod tests {
     fn executions_and_states() {
         let data = json!({"truncated": false});
         check(
-            HistoryKind::ExecutionStarted { input: INPUT, role_arn: "arn:role".into() },
+            HistoryKind::ExecutionStarted {
+                input: INPUT,
+                role_arn: "arn:role".into(),
+                through: Through::default(),
+            },
             json!({"type": "ExecutionStarted", "executionStartedEventDetails":
                 {"input": "{\"a\": 1}", "inputDetails": data, "roleArn": "arn:role"}}),
+        );
+        check(
+            HistoryKind::ExecutionStarted {
+                input: INPUT,
+                role_arn: "arn:role".into(),
+                through: Through {
+                    version_arn: Some("arn:m:2".into()),
+                    alias_arn: Some("arn:m:live".into()),
+                },
+            },
+            json!({"type": "ExecutionStarted", "executionStartedEventDetails":
+                {"input": "{\"a\": 1}", "inputDetails": data, "roleArn": "arn:role",
+                 "stateMachineAliasArn": "arn:m:live", "stateMachineVersionArn": "arn:m:2"}}),
         );
         check(
             HistoryKind::ExecutionSucceeded { output: INPUT },

@@ -96,6 +96,7 @@ pub fn apply(
         }
         Event::Heartbeat(task) => states::task::heartbeat(&mut step, task),
         Event::Redrive(redrive) => step.redrive(*redrive),
+        Event::Expired => step.time_out(Failure { error: Some(TIMEOUT.into()), cause: None }),
         Event::Stop { error, cause } => step.abort(Failure { error, cause }),
     }
     step.run();
@@ -114,7 +115,7 @@ fn check(execution: &Execution, event: &Event) -> Result<(), Rejected> {
     let want = |fits: bool| if fits { Ok(()) } else { Err(Rejected::TaskElsewhere) };
     match event {
         Event::Start(_) if execution.facts.is_some() => Err(Rejected::Started),
-        Event::Start(_) | Event::Stop { .. } | Event::Redrive(_) => Ok(()),
+        Event::Start(_) | Event::Stop { .. } | Event::Redrive(_) | Event::Expired => Ok(()),
         Event::Timer(id) if execution.has_timer(*id) => Ok(()),
         Event::Timer(_) => Err(Rejected::TimerCleared),
         Event::TaskTaken { task, .. } => want(stage(task)?.is_queued()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::execution::{TaskId, TimerId};
+use crate::execution::{Origin, TaskId, TimerId};
 use crate::redrive::{NotRedrivable, Redrive};
 
 /// One thing that happened.
@@ -50,6 +50,8 @@ pub enum Event {
     Heartbeat(TaskId),
     /// RedriveExecution: it goes on where it ended without success.
     Redrive(Box<Redrive>),
+    /// It has run for as long as any execution may (a year on AWS).
+    Expired,
     /// StopExecution.
     Stop {
         /// The error's name.
@@ -82,6 +84,8 @@ pub struct Start {
     pub express: bool,
     /// How the caller logs it, in the caller's own words; nothing here depends on it.
     pub log: Option<Arc<str>>,
+    /// Through which of its machine's versions and aliases.
+    pub origin: Origin,
 }
 
 /// Why an event changed nothing.

@@ -68,6 +68,21 @@ pub struct Facts {
     pub express: bool,
     /// How the caller logs it, in the caller's own words; nothing here depends on it.
     pub log: Option<Arc<str>>,
+    /// Through which of its machine's versions and aliases it was started.
+    pub origin: Origin,
+}
+
+/// What an execution was started through: data for people and lists, by which nothing is decided here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The ARN of the version that it runs, if it was started through one or through an alias.
+    pub version_arn: Option<String>,
+    /// The ARN of the alias that it was started through.
+    pub alias_arn: Option<String>,
+    /// The id of the machine's revision that it runs; absent for the first.
+    pub revision_id: Option<String>,
+    /// When that revision came to be, in milliseconds since the epoch.
+    pub revised_ms: i64,
 }
 
 /// Where an execution stands.

@@ -50,6 +50,7 @@ pub enum HistoryKind {
     ExecutionStarted {
         input: PayloadId,
         role_arn: Arc<str>,
+        through: Through,
     },
     ExecutionSucceeded {
         output: PayloadId,
@@ -112,6 +113,15 @@ pub enum HistoryKind {
         resource: Arc<str>,
         event: TaskEvent,
     },
+}
+
+/// What an execution was started through, besides its machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Through {
+    /// The ARN of the version that it runs.
+    pub version_arn: Option<Arc<str>>,
+    /// The ARN of the alias that chose the version.
+    pub alias_arn: Option<Arc<str>>,
 }
 
 /// What happened to a task; the same for a function, an activity and a service, under other names.

@@ -35,10 +35,12 @@ pub use apply::{Limits, Transition, apply};
 pub use change::Change;
 pub use effect::Effect;
 pub use event::{Event, Rejected, Start};
-pub use execution::{Counters, Execution, Facts, Frame, FrameId, Status, TaskId, TaskView, Timer, TimerId};
+pub use execution::{
+    Counters, Execution, Facts, Frame, FrameId, Origin, Status, TaskId, TaskView, Timer, TimerId,
+};
 pub use failure::Failure;
 pub use graft::{Graft, Restart, Unfit};
-pub use history::{HistoryEvent, HistoryKind, StateType, TaskEvent};
+pub use history::{HistoryEvent, HistoryKind, StateType, TaskEvent, Through};
 pub use journal::{Chunk, JournalError};
 pub use moment::{Moment, World};
 pub use payload::PayloadId;

@@ -18,7 +18,7 @@ use crate::execution::{
     container_ref, frame_timers,
 };
 use crate::failure::{Failure, RUNTIME, Raised};
-use crate::history::{HistoryEvent, HistoryKind};
+use crate::history::{HistoryEvent, HistoryKind, Through};
 use crate::moment::{Dice, Moment};
 use crate::payload::{Payload, PayloadId};
 use crate::redrive::Redriven;
@@ -127,6 +127,10 @@ impl<'a> Step<'a> {
     /// The first event: facts, the root frame and the machine's deadline.
     pub(crate) fn start(&mut self, start: Start) {
         let input = self.name_text(start.input);
+        let through = Through {
+            version_arn: start.origin.version_arn.as_deref().map(Into::into),
+            alias_arn: start.origin.alias_arn.as_deref().map(Into::into),
+        };
         let role_arn: Arc<str> = start.role_arn.as_str().into();
         let facts = Arc::new(Facts {
             arn: start.arn,
@@ -140,10 +144,11 @@ impl<'a> Step<'a> {
             trace_header: start.trace_header,
             express: start.express,
             log: start.log,
+            origin: start.origin,
         });
         self.execution.facts = Some(facts.clone());
         self.others.push(Change::Started(facts));
-        self.record_after(0, HistoryKind::ExecutionStarted { input, role_arn });
+        self.record_after(0, HistoryKind::ExecutionStarted { input, role_arn, through });
         match self.trial {
             None => {
                 self.set_deadline();

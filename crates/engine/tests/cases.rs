@@ -1,8 +1,8 @@
 //! Engine tests are data: one file a case, each a machine, a script of events and what must follow from them.
 //!
-//! A file of `cases/` holds `comment`, `machine`, `input` (or `input_text`, kept verbatim), perhaps `limits`, `seed`
-//! and `deleted_activities`, the `script`, and `expect`: the end, and a trace of every event with the history and the
-//! effects that followed from it. How a line of the trace reads is told in `harness/show.rs`, how a script reads in
+//! A file of `cases/` holds `comment`, `machine`, `input` (or `input_text`, kept verbatim), perhaps `origin`, `limits`,
+//! `seed` and `deleted_activities`, the `script`, and `expect`: the end, and a trace of every event with the history and
+//! the effects that followed from it. How a line of the trace reads is told in `harness/show.rs`, how a script reads in
 //! `harness/case.rs`. Besides what the file expects, every case proves what must hold for all of them: see
 //! `harness/run.rs` and `harness/mirror.rs`.
 //!

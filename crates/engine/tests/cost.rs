@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use asl::jsonata::Jsonata;
 use asl::machine::Machine;
-use engine::{Event, Execution, Limits, Moment, Start, Status, TaskId, World, apply};
+use engine::{Event, Execution, Limits, Moment, Origin, Start, Status, TaskId, World, apply};
 
 /// Enough that their results are several times what one step may cost.
 const ITEMS: usize = 20_000;
@@ -53,6 +53,7 @@ fn a_large_map_fails_and_is_redriven_at_the_price_of_one_iteration() {
         trace_header: None,
         express: false,
         log: None,
+        origin: Origin::default(),
     };
     let mut execution = Execution::new();
     step(&machine, &mut execution, Event::Start(Box::new(start)), limits);

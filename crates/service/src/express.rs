@@ -19,7 +19,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use connect::{Call, Outcome};
 use engine::{
-    Effect, Event, Execution, Limits, Moment, Rejected, Start, Status, TaskId, TimerId, Transition, World,
+    Effect, Event, Execution, Limits, Moment, Origin, Rejected, Start, Status, TaskId, TimerId, Transition,
+    World,
 };
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -172,6 +173,7 @@ struct KeptStart {
     input: String,
     trace_header: Option<String>,
     log: Option<String>,
+    origin: Origin,
 }
 
 impl From<Start> for KeptStart {
@@ -186,6 +188,7 @@ impl From<Start> for KeptStart {
             input: start.input.to_string(),
             trace_header: start.trace_header,
             log: start.log.map(|log| log.to_string()),
+            origin: start.origin,
         }
     }
 }
@@ -203,6 +206,7 @@ impl From<KeptStart> for Start {
             trace_header: kept.trace_header,
             express: true,
             log: kept.log.map(Into::into),
+            origin: kept.origin,
         }
     }
 }

@@ -58,6 +58,7 @@ impl Compiled {
             | Event::TaskReturned(_)
             | Event::TaskSubmitted { .. }
             | Event::Heartbeat(_)
+            | Event::Expired
             | Event::Stop { .. } => return false,
         };
         let cost = |visits: usize| visits.saturating_mul(TRANSITION_COST + bytes + brought);

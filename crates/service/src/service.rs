@@ -10,7 +10,7 @@ use asl::diagnostic::Diagnostic;
 use asl::jsonata::Jsonata;
 use asl::machine::Machine;
 use connect::Connector;
-use engine::{Effect, Event, Execution, Limits, Start, Status};
+use engine::{Effect, Event, Execution, Limits, Origin, Start, Status};
 use futures::FutureExt;
 use jsonata::Evaluator;
 use store::{
@@ -697,6 +697,7 @@ impl Ordered {
             trace_header,
             express: false,
             log: LogPlan::of(machine.logging.as_ref()).map(|plan| plan.kept()),
+            origin: Origin::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ use asl::diagnostic::Diagnostic;
 use asl::jsonata::Jsonata;
 use asl::machine::Machine;
 use asl::{MachineType, parse, parse_state, references};
-use engine::{Event, Limits, TaskId, TimerId};
+use engine::{Event, Limits, Origin, TaskId, TimerId};
 
 use super::jsonata::Timeless;
 use crate::harness::dice::Dice;
@@ -86,7 +86,8 @@ fn play(machine: &Arc<Machine>, dice: &mut Dice) -> Result<(), String> {
     let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };
     let mut run = Run::new(machine.clone(), limits, dice.next(), &surroundings);
     let input = value(dice).to_text().into();
-    run.apply(start(input, false))?.map_err(|rejected| format!("the start was rejected: {rejected:?}"))?;
+    run.apply(start(input, false, Origin::default()))?
+        .map_err(|rejected| format!("the start was rejected: {rejected:?}"))?;
     for _ in 0..EVENTS_MAX {
         if run.ended() && dice.chance(50) {
             break;

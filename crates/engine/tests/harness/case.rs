@@ -22,18 +22,19 @@ use std::sync::Arc;
 use asl::json::{Json, Object};
 use asl::machine::Machine;
 use asl::{MachineType, parse};
-use engine::{Event, Limits, Redrive, Restart, TaskId, TimerId, Unfit};
+use engine::{Event, Limits, Origin, Redrive, Restart, TaskId, TimerId, Unfit};
 
 use super::run::{Run, Surroundings, ZERO_MS, start};
 use super::show::{effect_line, failure_words, history_line, numbered, shown, task_name, timer_name};
 use super::timeless::jsonata;
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "comment",
     "machine",
     "express",
     "input",
     "input_text",
+    "origin",
     "limits",
     "seed",
     "deleted_activities",
@@ -47,6 +48,7 @@ pub(crate) struct Case {
     machine: Arc<Machine>,
     input: Arc<str>,
     limits: Limits,
+    origin: Origin,
     seed: u64,
     surroundings: Surroundings,
     express: bool,
@@ -75,6 +77,7 @@ impl Case {
             machine: Arc::new(machine),
             input,
             limits: limits(&json["limits"])?,
+            origin: origin(&json["origin"])?,
             seed: json["seed"].as_i64().unwrap_or_default() as u64,
             surroundings: Surroundings { deleted_activities },
             express,
@@ -95,7 +98,8 @@ impl Case {
     pub(crate) fn play(&self) -> Result<Json, String> {
         let mut run = Run::new(self.machine.clone(), self.limits, self.seed, &self.surroundings);
         let mut trace = Vec::new();
-        event(&mut run, start(self.input.clone(), self.express), "start", &mut trace)?;
+        let begun = start(self.input.clone(), self.express, self.origin.clone());
+        event(&mut run, begun, "start", &mut trace)?;
         for entry in &self.script {
             let fields = entry.as_object().ok_or("an entry of the script is an object")?;
             for _ in 0..entry["times"].as_i64().unwrap_or(1) {
@@ -132,7 +136,8 @@ impl Case {
         known(fields, &[common, &["event", "at_ms", "times", "task", "state", "nth"]].concat())?;
         let mut due_ms = None;
         let (made, words) = match kind {
-            "start" => (start(self.input.clone(), self.express), String::new()),
+            "start" => (start(self.input.clone(), self.express, self.origin.clone()), String::new()),
+            "expired" => (Event::Expired, String::new()),
             "stop" => {
                 let failure = engine::Failure { error: text("error"), cause: text("cause") };
                 let words = failure_words(&failure);
@@ -268,6 +273,14 @@ fn outcome(run: &Run<'_>, trace: Vec<String>) -> Json {
     }
     members.push(("trace", Json::array(trace)));
     Json::object(members)
+}
+
+/// What the execution is started through: `{"version": ARN, "alias": ARN}`.
+fn origin(json: &Json) -> Result<Origin, String> {
+    let Some(given) = json.as_object() else { return Ok(Origin::default()) };
+    known(given, &["version", "alias"])?;
+    let text = |name: &str| json[name].as_str().map(str::to_owned);
+    Ok(Origin { version_arn: text("version"), alias_arn: text("alias"), ..Origin::default() })
 }
 
 fn limits(json: &Json) -> Result<Limits, String> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use asl::json::Json;
 use asl::machine::Machine;
 use asl::{MachineType, parse};
-use engine::{Event, Limits, Redrive, Restart, TaskId, TimerId};
+use engine::{Event, Limits, Origin, Redrive, Restart, TaskId, TimerId};
 
 use super::dice::Dice;
 use super::machines::{DELETED_ACTIVITY, machine, value};
@@ -75,7 +75,8 @@ fn play(seed: u64) -> Result<(bool, u64), String> {
     let surroundings = Surroundings { deleted_activities: vec![DELETED_ACTIVITY.into()] };
     let mut run = Run::new(machine, limits, seed, &surroundings);
     let input = value(&mut dice).to_text().into();
-    run.apply(start(input, dice.chance(25)))?
+    let express = dice.chance(25);
+    run.apply(start(input, express, some_origin(&mut dice)))?
         .map_err(|rejected| format!("the start was rejected: {rejected:?}"))?;
     for _ in 0..EVENTS_MAX {
         run.now_ms += dice.below(3000) as i64;
@@ -97,8 +98,9 @@ fn event(run: &mut Run<'_>, corrected: &Arc<Machine>, dice: &mut Dice) -> Event 
     match dice.below(20) {
         0 => Event::Timer(any_timer(run, dice)),
         1 if dice.chance(20) => Event::Stop { error: text(dice), cause: text(dice) },
-        1 if dice.chance(20) => start("{}".into(), false),
+        1 if dice.chance(20) => start("{}".into(), false, some_origin(dice)),
         1 if dice.chance(10) => redrive(run, corrected, dice),
+        1 if dice.chance(10) => Event::Expired,
         2 => Event::Heartbeat(task(run, dice)),
         3 if dice.chance(50) => Event::TaskDelivered(task(run, dice)),
         3 => Event::TaskReturned(task(run, dice)),
@@ -139,6 +141,12 @@ fn redrive(run: &mut Run<'_>, corrected: &Arc<Machine>, dice: &mut Dice) -> Even
     let onto = dice.chance(50).then(|| corrected.clone());
     let graft = dice.chance(40).then(|| run.graft(onto, restart).ok()).flatten();
     Event::Redrive(Box::new(Redrive { token, graft }))
+}
+
+/// How it came to its machine.
+fn some_origin(dice: &mut Dice) -> Origin {
+    let mut text = || dice.chance(30).then(|| format!("arn:{}", dice.below(9)));
+    Origin { version_arn: text(), alias_arn: text(), revision_id: text(), revised_ms: 7 }
 }
 
 /// A timer that was set once, or never.

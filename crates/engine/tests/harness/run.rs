@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use asl::machine::Machine;
 use engine::{
-    Effect, Event, Execution, Graft, HistoryEvent, Limits, Moment, PayloadId, Rejected, Restart, Start,
-    Status, TaskId, TimerId, Transition, Unfit, World, apply,
+    Effect, Event, Execution, Graft, HistoryEvent, Limits, Moment, Origin, PayloadId, Rejected, Restart,
+    Start, Status, TaskId, TimerId, Transition, Unfit, World, apply,
 };
 
 use super::mirror::Mirror;
@@ -60,7 +60,7 @@ pub(crate) struct Run<'a> {
 }
 
 /// The start of an execution with this input.
-pub(crate) fn start(input: Arc<str>, express: bool) -> Event {
+pub(crate) fn start(input: Arc<str>, express: bool, origin: Origin) -> Event {
     const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:machine";
     Event::Start(Box::new(Start {
         arn: "arn:aws:states:us-east-1:000000000000:execution:machine:run".into(),
@@ -73,6 +73,7 @@ pub(crate) fn start(input: Arc<str>, express: bool) -> Event {
         trace_header: None,
         express,
         log: None,
+        origin,
     }))
 }
 

@@ -83,8 +83,12 @@ pub(crate) fn effect_line(effect: &Effect, zero_ms: i64) -> String {
 pub(crate) fn history_line(event: &HistoryEvent, text: &dyn Fn(PayloadId) -> Arc<str>) -> String {
     let json = |id: &PayloadId| shown(&text(*id));
     let what = match &event.kind {
-        HistoryKind::ExecutionStarted { input, role_arn } => {
-            format!("ExecutionStarted input={} role={}", json(input), short(role_arn))
+        HistoryKind::ExecutionStarted { input, role_arn, through } => {
+            let part = |word: &str, arn: &Option<Arc<str>>| {
+                arn.as_ref().map(|arn| format!(" {word}={}", short(arn))).unwrap_or_default()
+            };
+            let (version, alias) = (part("version", &through.version_arn), part("alias", &through.alias_arn));
+            format!("ExecutionStarted input={} role={}{version}{alias}", json(input), short(role_arn))
         }
         HistoryKind::ExecutionSucceeded { output } => format!("ExecutionSucceeded output={}", json(output)),
         HistoryKind::ExecutionFailed(failure) => format!("ExecutionFailed{}", failure_words(failure)),
