@@ -102,6 +102,28 @@ impl From<Refusal> for WireError {
                 "This operation is not supported by this type of state machine".into(),
             ),
             R::StateMachineTypeNotSupported(why) => ("StateMachineTypeNotSupported", why),
+            R::StateMachineLimitExceeded(max) => {
+                ("StateMachineLimitExceeded", format!("The maximum number of state machines has been reached: {max}"))
+            }
+            R::ActivityLimitExceeded(max) => {
+                ("ActivityLimitExceeded", format!("The maximum number of activities has been reached: {max}"))
+            }
+            R::ExecutionLimitExceeded(max) => (
+                "ExecutionLimitExceeded",
+                format!("The maximum number of running executions has been reached: {max}"),
+            ),
+            R::ServiceQuotaExceeded(why) => ("ServiceQuotaExceededException", why),
+            R::ResourceNotFound(arn) => {
+                let told = "Request references a resource that does not exist.";
+                return WireError::new("ResourceNotFound", told).with("resourceName", arn);
+            }
+            R::LabelledArn(arn) => {
+                return WireError::validation(format!("The operation does not support labeled ARNs: '{arn}'"))
+                    .with("reason", "API_DOES_NOT_SUPPORT_LABELED_ARNS");
+            }
+            R::InvalidRouting(why) => {
+                return WireError::validation(why).with("reason", "INVALID_ROUTING_CONFIGURATION");
+            }
             R::ExecutionDoesNotExist(arn) => {
                 ("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
             }

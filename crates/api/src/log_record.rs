@@ -92,9 +92,14 @@ mod tests {
         HistoryKind::Task { service: "lambda".into(), resource: "invoke".into(), event }
     }
 
+    fn started() -> HistoryKind {
+        let through = engine::Through::default();
+        HistoryKind::ExecutionStarted { input: INPUT, role_arn: "r".into(), through }
+    }
+
     #[test]
     fn a_record_is_the_event_in_texts() {
-        let started = HistoryKind::ExecutionStarted { input: INPUT, role_arn: "r".into() };
+        let started = started();
         let records =
             log_records(&told(true, vec![started, task(), HistoryKind::ParallelStateStarted], "{}"));
         let want = [
@@ -108,7 +113,7 @@ mod tests {
 
     #[test]
     fn data_are_left_out_where_nobody_asked_for_them() {
-        let started = HistoryKind::ExecutionStarted { input: INPUT, role_arn: "r".into() };
+        let started = started();
         for (_, record) in log_records(&told(false, vec![started, task()], "\"secret\"")) {
             assert!(!record.contains("secret"), "{record}");
         }
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn large_payloads_are_cut_off_and_say_so() {
-        let started = HistoryKind::ExecutionStarted { input: INPUT, role_arn: "r".into() };
+        let started = started();
         let records = log_records(&told(true, vec![started], &"é".repeat(PAYLOAD_BYTES_MAX)));
         let record: Value = serde_json::from_str(&records[0].1).unwrap();
         assert_eq!(record["details"]["input"].as_str().unwrap().len(), PAYLOAD_BYTES_MAX);

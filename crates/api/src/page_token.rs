@@ -15,6 +15,10 @@ pub(crate) enum Kind {
     Machines = b'm',
     /// ListActivities.
     Activities = b'a',
+    /// ListStateMachineVersions.
+    Versions = b'v',
+    /// ListStateMachineAliases.
+    Aliases = b'l',
     /// ListExecutions.
     Executions = b'e',
     /// GetExecutionHistory.

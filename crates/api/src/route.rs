@@ -23,6 +23,7 @@ use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
+use service::Quotas;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
@@ -125,7 +126,8 @@ async fn route(around: &Around<'_>, request: Request<Incoming>, request_id: &str
             };
         }
         Route::Nobody(error) => return closing(json_error(error, dialect.content_type())),
-        Route::StepFunctions { .. } | Route::Events(_) | Route::Logs(_) => JSON_BYTES_MAX,
+        Route::StepFunctions { .. } => json_bytes_max(around.parties.service.quotas()),
+        Route::Events(_) | Route::Logs(_) => JSON_BYTES_MAX,
         Route::Lambda(_) => LAMBDA_BYTES_MAX,
         Route::Form => FORM_BYTES_MAX,
     };
@@ -279,6 +281,12 @@ fn step_functions(
             json_error(&error, dialect.content_type())
         }
     }
+}
+
+/// How long a body may be: more than AWS's if payloads may be longer than there, with room for quotes that are escaped.
+fn json_bytes_max(quotas: &Quotas) -> usize {
+    let longer = quotas.limits.payload_bytes_max.saturating_sub(Quotas::STRICT.limits.payload_bytes_max);
+    JSON_BYTES_MAX + 2 * longer
 }
 
 fn health(head: &Parts, time_scale: f64) -> Response<Body> {

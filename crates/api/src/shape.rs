@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Text { min: usize, max: usize, pattern: Option<Pattern> },
     /// A text of so many bytes of UTF-8 that AWS keeps out of its error messages.
     Sensitive { min: usize, max: usize },
+    /// What goes into an execution or a task, or comes out: as `Sensitive`, of as many bytes as the server allows.
+    Payload,
     /// One of these texts.
     OneOf(&'static [&'static str]),
     /// A whole number.
@@ -31,6 +33,8 @@ pub(crate) enum Kind {
     Structure(&'static [Member]),
     /// A list of these.
     List(&'static Kind),
+    /// A list of so many of these; the function shows such a list as AWS's messages do.
+    ListOf { of: &'static Kind, min: usize, max: usize, shown: fn(&[Value]) -> String },
 }
 
 /// A pattern, as the model writes it and as it is checked.
@@ -56,6 +60,8 @@ pub(crate) const fn text(min: usize, max: usize) -> Kind {
 
 /// `Arn` of the model.
 pub(crate) const ARN: Kind = text(1, 256);
+/// `LongArn` of the model.
+pub(crate) const LONG_ARN: Kind = text(1, 2000);
 /// `Name` of the model.
 pub(crate) const NAME: Kind = text(1, 80);
 /// `PageToken` of the model.
@@ -63,7 +69,7 @@ pub(crate) const PAGE_TOKEN: Kind = text(1, 1024);
 /// `PageSize` of the model; 0 asks for the default.
 pub(crate) const PAGE_SIZE: Kind = Kind::Integer { min: 0, max: 1000 };
 /// `SensitiveData` of the model: what goes into an execution or a task, and what comes out.
-pub(crate) const PAYLOAD: Kind = Kind::Sensitive { min: 0, max: 262_144 };
+pub(crate) const PAYLOAD: Kind = Kind::Payload;
 /// `SensitiveError` of the model.
 pub(crate) const ERROR: Kind = Kind::Sensitive { min: 0, max: 256 };
 /// `SensitiveCause` of the model.
@@ -87,8 +93,12 @@ const PAGE_SIZE_DEFAULT: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Members(Map<String, Value>);
 
-/// Reads the body of a request. An empty one stands for `{}`.
-pub(crate) fn read(body: &[u8], shape: &'static [Member]) -> Result<Members, WireError> {
+/// Reads the body of a request whose payloads may have so many bytes. An empty body stands for `{}`.
+pub(crate) fn read(
+    body: &[u8],
+    shape: &'static [Member],
+    payload_bytes_max: usize,
+) -> Result<Members, WireError> {
     let value = if body.is_empty() {
         Value::Object(Map::new())
     } else {
@@ -99,8 +109,9 @@ pub(crate) fn read(body: &[u8], shape: &'static [Member]) -> Result<Members, Wir
         return Err(WireError::serialization("The request must be a JSON object"));
     };
     members.retain(|_, value| !value.is_null());
-    let mut violations = Vec::new();
-    check_structure(shape, &members, "", &mut violations)?;
+    let mut checks = Checks { payload_bytes_max, violations: Vec::new() };
+    checks.structure(shape, &members, "")?;
+    let violations = checks.violations;
     match violations.len() {
         0 => Ok(Members(members)),
         1 => Err(WireError::validation(format!("1 validation error detected: {}", violations[0]))),
@@ -167,76 +178,94 @@ impl Members {
     }
 }
 
-fn check_structure(
-    shape: &[Member],
-    members: &Map<String, Value>,
-    path: &str,
-    violations: &mut Vec<String>,
-) -> Result<(), WireError> {
-    for member in shape {
-        let path = if path.is_empty() { member.name.to_owned() } else { format!("{path}.{}", member.name) };
-        match members.get(member.name) {
-            None | Some(Value::Null) if member.required => violations.push(format!(
-                "Value null at '{path}' failed to satisfy constraint: Member must not be null"
-            )),
-            None | Some(Value::Null) => {}
-            Some(value) => check(&member.kind, value, &path, violations)?,
-        }
-    }
-    Ok(())
+/// A request that is held against its shape, and what was found.
+struct Checks {
+    payload_bytes_max: usize,
+    violations: Vec<String>,
 }
 
-/// Holds a value against its kind; `Err` when it is of another type.
-fn check(kind: &Kind, value: &Value, path: &str, violations: &mut Vec<String>) -> Result<(), WireError> {
-    let mut violated = |shown: String, must: String| {
-        violations.push(format!("Value{shown} at '{path}' failed to satisfy constraint: Member must {must}"));
-    };
-    match (kind, value) {
-        (Kind::Text { min, max, pattern }, Value::String(text)) => {
-            let length = text.chars().count();
-            let shown = || format!(" '{text}'");
-            if length > *max {
-                violated(shown(), format!("have length less than or equal to {max}"));
-            }
-            if length < *min {
-                violated(shown(), format!("have length greater than or equal to {min}"));
-            }
-            if let Some(pattern) = pattern.as_ref().filter(|pattern| !(pattern.holds)(text)) {
-                violated(shown(), format!("satisfy regular expression pattern: {}", pattern.text));
-            }
-        }
-        (Kind::Sensitive { min, max }, Value::String(text)) => {
-            if text.len() > *max {
-                violated(String::new(), format!("have length less than or equal to {max}"));
-            }
-            if text.len() < *min {
-                violated(String::new(), format!("have length greater than or equal to {min}"));
-            }
-        }
-        (Kind::OneOf(names), Value::String(text)) if !names.contains(&text.as_str()) => {
-            violated(format!(" '{text}'"), format!("satisfy enum value set: [{}]", names.join(", ")));
-        }
-        (Kind::OneOf(_), Value::String(_)) | (Kind::Flag, Value::Bool(_)) => {}
-        (Kind::Integer { min, max }, Value::Number(number)) => {
-            let value = integer(number);
-            if value > *max {
-                violated(format!(" '{value}'"), format!("have value less than or equal to {max}"));
-            }
-            if value < *min {
-                violated(format!(" '{value}'"), format!("have value greater than or equal to {min}"));
-            }
-        }
-        (Kind::Structure(shape), Value::Object(members)) => {
-            check_structure(shape, members, path, violations)?
-        }
-        (Kind::List(of), Value::Array(list)) => {
-            for (index, value) in list.iter().enumerate() {
-                check(of, value, &format!("{path}.{}.member", index + 1), violations)?;
-            }
-        }
-        (kind, value) => return Err(WireError::serialization(wrong_type(kind, value))),
+impl Checks {
+    fn violated(&mut self, shown: &str, path: &str, must: &str) {
+        let text = format!("Value{shown} at '{path}' failed to satisfy constraint: Member must {must}");
+        self.violations.push(text);
     }
-    Ok(())
+
+    fn structure(
+        &mut self,
+        shape: &[Member],
+        members: &Map<String, Value>,
+        path: &str,
+    ) -> Result<(), WireError> {
+        for member in shape {
+            let path =
+                if path.is_empty() { member.name.to_owned() } else { format!("{path}.{}", member.name) };
+            match members.get(member.name) {
+                None | Some(Value::Null) if member.required => self.violated(" null", &path, "not be null"),
+                None | Some(Value::Null) => {}
+                Some(value) => self.value(&member.kind, value, &path)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds a value against its kind; `Err` when it is of another type.
+    fn value(&mut self, kind: &Kind, value: &Value, path: &str) -> Result<(), WireError> {
+        match (kind, value) {
+            (Kind::Text { min, max, pattern }, Value::String(text)) => {
+                let shown = format!(" '{text}'");
+                self.length(text.chars().count(), *min, *max, &shown, path);
+                if let Some(pattern) = pattern.as_ref().filter(|pattern| !(pattern.holds)(text)) {
+                    let must = format!("satisfy regular expression pattern: {}", pattern.text);
+                    self.violated(&shown, path, &must);
+                }
+            }
+            (Kind::Sensitive { min, max }, Value::String(text)) => {
+                self.length(text.len(), *min, *max, "", path);
+            }
+            (Kind::Payload, Value::String(text)) => {
+                self.length(text.len(), 0, self.payload_bytes_max, "", path);
+            }
+            (Kind::OneOf(names), Value::String(text)) if !names.contains(&text.as_str()) => {
+                let must = format!("satisfy enum value set: [{}]", names.join(", "));
+                self.violated(&format!(" '{text}'"), path, &must);
+            }
+            (Kind::OneOf(_), Value::String(_)) | (Kind::Flag, Value::Bool(_)) => {}
+            (Kind::Integer { min, max }, Value::Number(number)) => {
+                let value = integer(number);
+                let shown = format!(" '{value}'");
+                if value > *max {
+                    self.violated(&shown, path, &format!("have value less than or equal to {max}"));
+                }
+                if value < *min {
+                    self.violated(&shown, path, &format!("have value greater than or equal to {min}"));
+                }
+            }
+            (Kind::Structure(shape), Value::Object(members)) => self.structure(shape, members, path)?,
+            (Kind::List(of), Value::Array(list)) => self.list(of, list, path)?,
+            (Kind::ListOf { of, min, max, shown }, Value::Array(list)) => {
+                self.length(list.len(), *min, *max, &format!(" '{}'", shown(list)), path);
+                self.list(of, list, path)?;
+            }
+            (kind, value) => return Err(WireError::serialization(wrong_type(kind, value))),
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, of: &Kind, list: &[Value], path: &str) -> Result<(), WireError> {
+        for (index, value) in list.iter().enumerate() {
+            self.value(of, value, &format!("{path}.{}.member", index + 1))?;
+        }
+        Ok(())
+    }
+
+    fn length(&mut self, length: usize, min: usize, max: usize, shown: &str, path: &str) {
+        if length > max {
+            self.violated(shown, path, &format!("have length less than or equal to {max}"));
+        }
+        if length < min {
+            self.violated(shown, path, &format!("have length greater than or equal to {min}"));
+        }
+    }
 }
 
 fn whole(value: &Value) -> Option<i64> {
@@ -265,8 +294,8 @@ fn wrong_type(kind: &Kind, value: &Value) -> String {
     };
     let wanted = match kind {
         Kind::Structure(_) => return "Expected structure or null".into(),
-        Kind::List(_) => return "Expected list or null".into(),
-        Kind::Text { .. } | Kind::Sensitive { .. } | Kind::OneOf(_) => "a String",
+        Kind::List(_) | Kind::ListOf { .. } => return "Expected list or null".into(),
+        Kind::Text { .. } | Kind::Sensitive { .. } | Kind::Payload | Kind::OneOf(_) => "a String",
         Kind::Integer { .. } => "an Integer",
         Kind::Flag => "a Boolean",
     };
@@ -331,18 +360,18 @@ mod tests {
             ("[]", serialization, "The request must be a JSON object"),
         ];
         for (body, code, message) in cases {
-            let error = read(body.as_bytes(), SHAPE).unwrap_err();
+            let error = read(body.as_bytes(), SHAPE, 4096).unwrap_err();
             assert_eq!((&*error.code, error.message.as_str()), (*code, *message), "{body}");
         }
-        assert_eq!(read(b"not json", SHAPE).unwrap_err().code, serialization);
-        assert_eq!(read(b"\xff\xfe{}", SHAPE).unwrap_err().code, serialization);
+        assert_eq!(read(b"not json", SHAPE, 4096).unwrap_err().code, serialization);
+        assert_eq!(read(b"\xff\xfe{}", SHAPE, 4096).unwrap_err().code, serialization);
     }
 
     #[test]
     fn what_fits_is_read() {
         let body = r#"{"name":"é","maxResults":7.9,"reverseOrder":true,"unknown":[{}],"input":null,
             "tags":[{"key":"a","value":"1"},{"key":"b"},{"key":"a","value":"2"}]}"#;
-        let mut members = read(body.as_bytes(), SHAPE).unwrap();
+        let mut members = read(body.as_bytes(), SHAPE, 4096).unwrap();
         assert_eq!(members.required("name"), "é");
         assert_eq!(members.page_size(), 7);
         assert_eq!(members.flag("reverseOrder"), Some(true));
@@ -350,7 +379,7 @@ mod tests {
         let expected = [("a", "2"), ("b", "")].map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert_eq!(members.tags(), expected);
         for asked in ["{\"name\":\"n\"}", "{\"name\":\"n\",\"maxResults\":0}"] {
-            assert_eq!(read(asked.as_bytes(), SHAPE).unwrap().page_size(), PAGE_SIZE_DEFAULT);
+            assert_eq!(read(asked.as_bytes(), SHAPE, 4096).unwrap().page_size(), PAGE_SIZE_DEFAULT);
         }
     }
 }

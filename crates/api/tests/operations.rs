@@ -4,8 +4,11 @@
 
 mod support;
 
+use api::Server;
+use api::security::Security;
 use serde_json::{Value, json};
-use support::{PASS, ROLE, Running, WAIT};
+use service::Quotas;
+use support::{PASS, ROLE, Running, WAIT, service_with};
 
 /// Machines may use exactly these as tasks.
 #[tokio::test]
@@ -231,6 +234,22 @@ async fn tags_are_kept() {
     assert_eq!(refused.json(), expected);
 }
 
+/// Under extended quotas a payload may be as long as they say, in a body that is longer than AWS takes.
+#[tokio::test]
+async fn longer_payloads_where_they_are_allowed() {
+    let mut quotas = Quotas::EXTENDED;
+    quotas.set("payload-bytes", 2_000_000).unwrap();
+    let server = Running::of(Server::new(service_with(quotas).await, Security::default())).await;
+    let machine = server.machine("m", PASS).await;
+    let input = format!("\"{}\"", "x".repeat(1_999_998));
+    let ended = server.ended(&server.execution(&machine, &input).await).await;
+    assert_eq!((ended["status"].as_str(), ended["output"].as_str()), (Some("SUCCEEDED"), Some(&*input)));
+    let ask = json!({"stateMachineArn": machine, "input": format!("{input} ")});
+    let answer = server.call("StartExecution", ask).await;
+    assert_eq!(answer.error(), (400, "ValidationException".into()));
+    assert!(answer.body.contains("Member must have length less than or equal to 2000000"), "{}", answer.body);
+}
+
 #[tokio::test]
 async fn requests_that_cannot_be_carried_out() {
     let server = Running::start().await;
@@ -249,7 +268,33 @@ async fn requests_that_cannot_be_carried_out() {
         ("CreateStateMachine", create(json!({"definition": "{}"})), "InvalidDefinition", "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED"),
         ("CreateStateMachine", create(json!({"loggingConfiguration": {"level": "ALL"}})), "InvalidLoggingConfiguration", "Invalid Logging Configuration: Must specify exactly one Log Destination."),
         ("CreateStateMachine", create(json!({"versionDescription": "v"})), "ValidationException", "Version description can only be set when publish is true"),
-        ("CreateStateMachine", create(json!({"publish": true})), "ValidationException", "publish: "),
+        ("CreateStateMachine", create(json!({"publish": false, "versionDescription": "v"})), "ValidationException", "Version description can only be set when publish is true"),
+        ("CreateStateMachine", create(json!({"tags": [{"key": "a<b", "value": ""}]})), "ValidationException", "Tag keys and values may contain"),
+        ("CreateStateMachine", create(json!({"tags": [{"value": "v"}]})), "ValidationException", "A tag must have a key"),
+        ("UpdateStateMachine", json!({"stateMachineArn": format!("{machine}/label"), "roleArn": ROLE}), "ValidationException", "The operation does not support labeled ARNs: '"),
+        ("UpdateStateMachine", json!({"stateMachineArn": format!("{machine}:1"), "roleArn": ROLE}), "StateMachineDoesNotExist", "State Machine Does Not Exist: '"),
+        ("StartExecution", json!({"stateMachineArn": format!("{machine}/label")}), "ValidationException", "The operation does not support labeled ARNs: '"),
+        ("StartExecution", json!({"stateMachineArn": format!("{machine}:1")}), "StateMachineDoesNotExist", "State Machine Does Not Exist: '"),
+        ("StartExecution", json!({"stateMachineArn": format!("{machine}:live")}), "StateMachineDoesNotExist", "State Machine Does Not Exist: '"),
+        ("PublishStateMachineVersion", json!({"stateMachineArn": machine, "revisionId": "r"}), "ConflictException", "Failed to publish the State Machine version for revision r. The current State Machine revision is INITIAL."),
+        ("PublishStateMachineVersion", json!({"stateMachineArn": machine, "description": "x".repeat(257)}), "ValidationException", "1 validation error detected: Value at 'description' failed to satisfy constraint: Member must have length less than or equal to 256"),
+        ("DeleteStateMachineVersion", json!({"stateMachineVersionArn": machine}), "InvalidArn", "Invalid Arn: 'Invalid ARN: "),
+        ("ListStateMachineVersions", json!({"stateMachineArn": format!("{machine}-not")}), "InvalidArn", "Invalid Arn: '"),
+        ("ListStateMachineVersions", json!({"stateMachineArn": machine, "nextToken": "x"}), "InvalidToken", "Invalid Token: 'Invalid token'"),
+        ("ListStateMachineAliases", json!({"stateMachineArn": machine, "maxResults": 1001}), "ValidationException", "1 validation error detected: Value '1001' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 1000"),
+        ("ListStateMachineAliases", json!({"stateMachineArn": format!("{machine}-not")}), "StateMachineDoesNotExist", ""),
+        ("CreateStateMachineAlias", json!({"name": "live", "routingConfiguration": []}), "ValidationException", "1 validation error detected: Value '[]' at 'routingConfiguration' failed to satisfy constraint: Member must have length greater than or equal to 1"),
+        ("CreateStateMachineAlias", json!({"name": "live", "routingConfiguration": [{"stateMachineVersionArn": "a", "weight": 1}, {"stateMachineVersionArn": "b", "weight": 1}, {"stateMachineVersionArn": "c", "weight": 98}]}), "ValidationException", "1 validation error detected: Value '[RoutingConfigurationListItem(stateMachineVersionArn=a, weight=1), RoutingConfigurationListItem(stateMachineVersionArn=b, weight=1), RoutingConfigurationListItem(stateMachineVersionArn=c, weight=98)]' at 'routingConfiguration' failed to satisfy constraint: Member must have length less than or equal to 2"),
+        ("CreateStateMachineAlias", json!({"name": "live", "routingConfiguration": [{"stateMachineVersionArn": "a", "weight": 101}]}), "ValidationException", "1 validation error detected: Value '101' at 'routingConfiguration.1.member.weight' failed to satisfy constraint: Member must have value less than or equal to 100"),
+        ("CreateStateMachineAlias", json!({"name": "12", "routingConfiguration": [{"stateMachineVersionArn": "a", "weight": 100}]}), "ValidationException", "1 validation error detected: Value '12' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: ^(?=.*[a-zA-Z_\\-\\.])[a-zA-Z0-9_\\-\\.]+$"),
+        ("CreateStateMachineAlias", json!({"name": "live", "routingConfiguration": [{"stateMachineVersionArn": machine, "weight": 100}]}), "ValidationException", "Routing configuration must contain state machine version ARNs. Received: ["),
+        ("CreateStateMachineAlias", json!({"name": "live", "routingConfiguration": [{"stateMachineVersionArn": format!("{machine}:9"), "weight": 100}]}), "ResourceNotFound", "Request references a resource that does not exist."),
+        ("UpdateStateMachineAlias", json!({"stateMachineAliasArn": format!("{machine}:live")}), "ValidationException", "Either the description or the routing configuration must be specified"),
+        ("UpdateStateMachineAlias", json!({"stateMachineAliasArn": format!("{machine}:live"), "description": "d"}), "ResourceNotFound", "Request references a resource that does not exist."),
+        ("DescribeStateMachineAlias", json!({"stateMachineAliasArn": format!("{machine}:1")}), "InvalidArn", ""),
+        ("TagResource", json!({"resourceArn": format!("{machine}:1"), "tags": [{"key": "k"}]}), "ResourceNotFound", "Resource not found: '"),
+        ("TagResource", json!({"resourceArn": machine, "tags": [{"key": "k", "value": "a%b"}]}), "ValidationException", "Tag keys and values may contain"),
+        ("TagResource", json!({"resourceArn": machine, "tags": (0..51).map(|n| json!({"key": n.to_string()})).collect::<Vec<_>>()}), "TooManyTags", "A resource may have at most 50 tags: '"),
         ("CreateStateMachine", create(json!({"encryptionConfiguration": {"type": "CUSTOMER_MANAGED_KMS_KEY"}})), "InvalidEncryptionConfiguration", ""),
         ("UpdateStateMachine", json!({"stateMachineArn": machine}), "MissingRequiredParameter", "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified"),
         ("DescribeStateMachine", json!({"stateMachineArn": "not_a_valid_arn"}), "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: not_a_valid_arn'"),

@@ -28,7 +28,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve Step Functions, Lambda, S3 and EventBridge on one port, over one data folder.
-    Serve(commands::serve::Serve),
+    Serve(Box<commands::serve::Serve>),
     /// Print the exports that point AWS clients at a server.
     Env(commands::env::Env),
     /// Check definitions without a server: what AWS would refuse, each problem under its source line.

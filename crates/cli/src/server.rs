@@ -21,7 +21,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use lambda::{Docker, Host, HostOptions, LambdaRest};
 use logs::Logs;
-use service::{Place, Service, ServiceOptions};
+use service::{Place, Quotas, Service, ServiceOptions};
 use store::{Durability, EmbeddedStore, OpenOptions};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -45,6 +45,7 @@ pub(crate) struct Options {
     pub(crate) containers: bool,
     /// How long a second of waiting lasts, in milliseconds.
     pub(crate) waited_second_ms: u32,
+    pub(crate) quotas: Quotas,
 }
 
 /// A server that answers.
@@ -76,9 +77,10 @@ impl Running {
         let logs = Logs::open(options.data.join("logs"), logs).context("the logs cannot be opened")?;
         let execution_logs = Arc::new(ExecutionLogs::start(logs.clone())?);
         let logs = LogsEndpoint::new(logs);
-        let mut service_options =
-            ServiceOptions { logs: execution_logs.clone(), ..ServiceOptions::new(place) };
-        service_options.limits.waited_second_ms = options.waited_second_ms;
+        let mut quotas = options.quotas;
+        quotas.limits.waited_second_ms = options.waited_second_ms;
+        let service_options =
+            ServiceOptions { logs: execution_logs.clone(), quotas, ..ServiceOptions::new(place) };
         let service = Service::open(store.clone(), store.clone(), connector, service_options)
             .await
             .context("the data folder cannot be served")?;

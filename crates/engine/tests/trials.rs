@@ -106,6 +106,7 @@ fn start(entry: &Json) -> Event {
         trace_header: None,
         express: true,
         log: None,
+        origin: engine::Origin::default(),
     }))
 }
 

@@ -19,13 +19,12 @@ use crate::arn::{Place, StatesArn, check_name};
 use crate::clock::now_ms;
 use crate::machine::{decode, encode};
 use crate::owner::Failed;
+use crate::quota::Quotas;
 use crate::refusal::Refusal;
 use crate::service::{POLL, Service, Shared};
 
 /// The kind of the catalogue's activity rows; the key is the name.
 const ACTIVITIES: &str = "activity";
-/// Workers that may poll one activity at a time (asl-facts 22).
-const POLLERS_MAX: usize = 1000;
 /// How long a task that a poll has taken stays invisible to others; its owner commits far sooner.
 const LEASE_MS: i64 = 30_000;
 /// When the queue forgets a task after its answer was written. A task that is done by then costs no step of its own
@@ -63,6 +62,7 @@ pub(crate) fn queue_of(arn: &str) -> QueueId {
 pub(crate) struct Activities {
     catalogue: Arc<dyn Catalogue>,
     place: Place,
+    quotas: Quotas,
     /// Known activities; a decision asks this map, which must not wait.
     known: Mutex<HashMap<String, Arc<Waiters>>>,
     /// Held while an activity is made or deleted, so that the map and the catalogue change in the same order.
@@ -76,9 +76,13 @@ struct Waiters {
 }
 
 impl Activities {
-    pub(crate) async fn open(catalogue: Arc<dyn Catalogue>, place: Place) -> Result<Self, Refusal> {
-        let activities =
-            Activities { catalogue, place, known: Mutex::default(), changing: tokio::sync::Mutex::default() };
+    pub(crate) async fn open(
+        catalogue: Arc<dyn Catalogue>,
+        place: Place,
+        quotas: Quotas,
+    ) -> Result<Self, Refusal> {
+        let (known, changing) = (Mutex::default(), tokio::sync::Mutex::default());
+        let activities = Activities { catalogue, place, quotas, known, changing };
         let mut after: Option<String> = None;
         loop {
             let (records, next) = activities.list(after.as_deref(), ROWS_PER_READ).await?;
@@ -96,6 +100,10 @@ impl Activities {
         self.waiters(arn).is_some()
     }
 
+    fn count(&self) -> usize {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// A task was put into its queue: one poll may look.
     pub(crate) fn offered(&self, arn: &str) {
         if let Some(waiters) = self.waiters(arn) {
@@ -108,8 +116,9 @@ impl Activities {
     }
 
     fn know(&self, arn: &str) {
+        let places = self.quotas.pollers_max.min(Semaphore::MAX_PERMITS);
         let waiters =
-            || Arc::new(Waiters { offered: Notify::new(), places: Arc::new(Semaphore::new(POLLERS_MAX)) });
+            || Arc::new(Waiters { offered: Notify::new(), places: Arc::new(Semaphore::new(places)) });
         self.known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -225,6 +234,9 @@ impl Service {
         let arn = activities.place.activity(name);
         let record = ActivityRecord { arn, name: name.to_owned(), created_ms: now_ms(), encryption, tags };
         let _changing = activities.changing.lock().await;
+        if !activities.exists(&record.arn) && activities.count() >= activities.quotas.activities_max {
+            return Err(Refusal::ActivityLimitExceeded(activities.quotas.activities_max));
+        }
         if activities.put(&record, Expect::Absent).await? {
             activities.know(&record.arn);
             return Ok(record);

@@ -20,6 +20,11 @@ impl Place {
         self.states("stateMachine", name)
     }
 
+    /// A version or an alias of a machine.
+    pub fn qualified(&self, machine: &str, qualifier: &str) -> String {
+        self.states("stateMachine", &format!("{machine}:{qualifier}"))
+    }
+
     /// An execution of a machine.
     pub fn execution(&self, machine: &str, name: &str) -> String {
         self.states("execution", &format!("{machine}:{name}"))

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use engine::{Execution, PayloadId, Status};
+use engine::{Execution, Origin, PayloadId, Start, Status};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::Listing;
 
+use crate::arn::Place;
+use crate::log::LogPlan;
 use crate::machine::encode;
+use crate::resolution::Revision;
 
 /// One execution without its payloads: the body of its list row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +49,10 @@ pub struct ExecutionRecord {
     pub redriven_ms: Option<i64>,
     /// The events of its history when this was written: at its end, all of them.
     pub events: u64,
+    /// Through which of its machine's versions and aliases it was started.
+    pub origin: Origin,
+    /// The step that this was written with: the execution's version in the store, until it goes on.
+    pub step: u32,
 }
 
 impl ExecutionRecord {
@@ -74,6 +81,8 @@ impl ExecutionRecord {
             redrive_count: execution.redrives.count(),
             redriven_ms: execution.redrives.last_ms(),
             events: execution.next_event() - 1,
+            origin: facts.origin.clone(),
+            step: execution.step,
         }
     }
 
@@ -81,7 +90,13 @@ impl ExecutionRecord {
     pub(crate) fn listing(&self) -> Listing {
         Listing {
             group: group_of(&self.machine_arn),
-            also: Vec::new(),
+            also: self
+                .origin
+                .version_arn
+                .iter()
+                .chain(&self.origin.alias_arn)
+                .map(|arn| group_of(arn))
+                .collect(),
             status: status_code(self.status),
             sort_ms: self.stopped_ms.or(self.redriven_ms).unwrap_or(self.started_ms),
             body: encode(self),
@@ -89,7 +104,7 @@ impl ExecutionRecord {
     }
 }
 
-/// Executions are listed by machine.
+/// Executions are listed by machine, and by the version and the alias that they were started through.
 pub(crate) fn group_of(machine_arn: &str) -> [u8; 16] {
     let digest = Sha256::digest(machine_arn.as_bytes());
     let mut group = [0; 16];
@@ -111,7 +126,7 @@ pub(crate) fn status_code(status: Status) -> u8 {
 /// What StartExecution asks for.
 #[derive(Clone, Debug, Default)]
 pub struct StartExecution {
-    /// The machine's ARN.
+    /// The ARN of a machine, of a version, or of an alias.
     pub machine_arn: String,
     /// A name; a UUID when absent.
     pub name: Option<String>,
@@ -119,6 +134,35 @@ pub struct StartExecution {
     pub input: Option<String>,
     /// The trace header of the request.
     pub trace_header: Option<String>,
+}
+
+/// A start that was checked.
+pub(crate) struct Ordered {
+    pub(crate) machine: Revision,
+    pub(crate) origin: Origin,
+    pub(crate) name: String,
+    pub(crate) input: Arc<str>,
+    pub(crate) trace_header: Option<String>,
+}
+
+impl Ordered {
+    /// The first event of a STANDARD execution.
+    pub(crate) fn into_start(self, place: &Place) -> Start {
+        let Ordered { machine, origin, name, input, trace_header } = self;
+        Start {
+            arn: place.execution(&machine.name, &name),
+            name,
+            machine_arn: machine.machine_arn,
+            machine_name: machine.name,
+            role_arn: machine.role_arn,
+            region: place.region.clone(),
+            input,
+            trace_header,
+            express: false,
+            log: LogPlan::of(machine.logging.as_ref()).map(|plan| plan.kept()),
+            origin,
+        }
+    }
 }
 
 /// An execution that was started.
@@ -146,7 +190,7 @@ pub struct Described {
 /// What ListExecutions asks for.
 #[derive(Clone, Debug, Default)]
 pub struct ListExecutions {
-    /// The machine's ARN.
+    /// The ARN of a machine, of a version, or of an alias.
     pub machine_arn: String,
     /// Only these.
     pub status: Option<Status>,

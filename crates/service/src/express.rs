@@ -31,13 +31,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
 use crate::dispatch::ended;
-use crate::execution::{StartExecution, Started};
+use crate::execution::{Ordered, StartExecution, Started};
 use crate::log;
 use crate::machine::{decode, encode};
 use crate::pace::Compiled;
 use crate::pool::{NoRoom, Undone, caught};
 use crate::refusal::Refusal;
-use crate::service::{Ordered, Service, Shared};
+use crate::service::{Service, Shared};
 
 /// The outbox row of an execution that is to run again after a crash. No task has this number: its upper half is no
 /// frame's.

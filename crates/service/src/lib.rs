@@ -14,6 +14,7 @@
 //! means.
 
 mod activity;
+mod alias;
 mod arn;
 mod clock;
 mod closings;
@@ -28,23 +29,30 @@ mod machine;
 mod owner;
 mod pace;
 mod pool;
+mod quota;
 mod redrive;
 mod refusal;
+mod resolution;
 mod service;
 mod task;
 mod test_state;
 #[cfg(test)]
 mod testing;
 mod token;
+mod version;
 
 pub use activity::{ActivityRecord, Delivery};
+pub use alias::{AliasRecord, AskedRoute, Route};
 pub use arn::{Place, StatesArn, check_name};
 pub use execution::{Described, ExecutionPage, ExecutionRecord, ListExecutions, StartExecution, Started};
 pub use express::ExpressEnded;
 pub use history::{HistoryPage, HistoryRange};
 pub use log::{LogSink, NoLogs, Told};
-pub use machine::{CreateMachine, MachineRecord, UpdateMachine};
+pub use machine::{Changed, CreateMachine, MachineRecord, UpdateMachine};
+pub use quota::{Quotas, Setting};
 pub use redrive::RedriveExecution;
 pub use refusal::Refusal;
+pub use resolution::{Resolved, Revision};
 pub use service::{Service, ServiceOptions};
 pub use test_state::{MockInput, TestConfiguration, TestState, TestStatus, Tested, Validation};
+pub use version::{Published, Publishing, VersionRecord};

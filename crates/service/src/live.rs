@@ -31,6 +31,8 @@ pub(crate) struct Live {
     checkpoint_bytes: usize,
     /// Bytes of the payloads that were held at the last checkpoint.
     payload_bytes: usize,
+    /// Whether it is among those that are counted as open.
+    pub(crate) counted_open: bool,
 }
 
 impl Live {
@@ -43,6 +45,7 @@ impl Live {
             journal_bytes: 0,
             checkpoint_bytes: 0,
             payload_bytes: 0,
+            counted_open: false,
         }))
     }
 
@@ -152,7 +155,15 @@ impl Live {
             Ok::<_, Refusal>(execution)
         });
         let execution = undamaged(id, redone.await)?.map_err(|refusal| damaged(id, refusal))?;
-        Ok(Some(Box::new(Live { execution, definition, journal_bytes, checkpoint_bytes, payload_bytes })))
+        let counted_open = execution.stopped_ms.is_none();
+        Ok(Some(Box::new(Live {
+            execution,
+            definition,
+            journal_bytes,
+            checkpoint_bytes,
+            payload_bytes,
+            counted_open,
+        })))
     }
 }
 

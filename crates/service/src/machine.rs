@@ -2,9 +2,11 @@
 //!
 //! A definition is a row under the hash of its text. A machine's row names the current one; an execution pins the one
 //! that it started with. Every write names the version that it expects, so a start, an update and a delete that meet
-//! are put in order by the store.
+//! are put in order by the store. Versions and aliases are rows of their own (`version.rs`, `alias.rs`); what changes
+//! more than one row holds a lock, and what its rows mean together is said where they are written.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asl::diagnostic::{Code, Diagnostic};
@@ -22,7 +24,10 @@ use crate::arn::{Place, StatesArn, check_name};
 use crate::owner::Failed;
 use crate::pace::Compiled;
 use crate::pool::{Pool, Undone};
+use crate::quota::Quotas;
 use crate::refusal::Refusal;
+use crate::resolution::refuse_label;
+use crate::version::{Published, Publishing, VersionRecord};
 
 /// The kind of the catalogue's machine rows; the key is the name.
 const MACHINES: &str = "machine";
@@ -32,6 +37,8 @@ const DEFINITIONS: &str = "definition";
 const COMPILE_COST: usize = 8;
 /// Compiled definitions kept in memory; running executions hold theirs by themselves.
 const COMPILED_MAX: usize = 1024;
+/// Rows that are read at a time where all are wanted.
+const ROWS_PER_READ: usize = 500;
 
 /// The current state of a machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +69,21 @@ pub struct MachineRecord {
     pub encryption: Option<serde_json::Value>,
     /// Its tags, by key.
     pub tags: Vec<(String, String)>,
+    /// The version that its current revision has, if there is one.
+    pub published: Option<Published>,
+    /// The highest number that a version of it ever had; numbers are not used again.
+    pub last_version: u32,
+    /// Whether and how it was published when it was created: a part of what makes two creations the same.
+    pub created_published: Option<Publishing>,
+}
+
+/// A machine that was created or updated, and the version that this published.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    /// The machine.
+    pub machine: MachineRecord,
+    /// The ARN of its current revision's version, if one was asked for.
+    pub version_arn: Option<String>,
 }
 
 impl MachineRecord {
@@ -89,6 +111,8 @@ pub struct CreateMachine {
     pub encryption: Option<serde_json::Value>,
     /// Its tags.
     pub tags: Vec<(String, String)>,
+    /// Whether its first revision becomes a version, and what is said of that.
+    pub publish: Option<Publishing>,
 }
 
 /// What UpdateStateMachine asks for; absent parts stay.
@@ -104,15 +128,22 @@ pub struct UpdateMachine {
     pub tracing: Option<serde_json::Value>,
     /// A new `encryptionConfiguration`.
     pub encryption: Option<serde_json::Value>,
+    /// Whether what comes of it becomes a version, and what is said of that.
+    pub publish: Option<Publishing>,
 }
 
 /// The machines of a server.
 pub(crate) struct Machines {
-    catalogue: Arc<dyn Catalogue>,
+    pub(crate) catalogue: Arc<dyn Catalogue>,
     connector: Arc<dyn Connector>,
     jsonata: Arc<dyn Jsonata>,
-    place: Place,
+    pub(crate) place: Place,
     pool: Arc<Pool>,
+    pub(crate) quotas: Quotas,
+    /// Held by whoever changes a machine together with its versions or aliases.
+    pub(crate) changing: tokio::sync::Mutex<()>,
+    /// Machines that there are.
+    count: AtomicUsize,
     compiled: Mutex<HashMap<Arc<str>, Arc<Compiled>>>,
 }
 
@@ -123,15 +154,35 @@ impl Machines {
         jsonata: Arc<dyn Jsonata>,
         place: Place,
         pool: Arc<Pool>,
+        quotas: Quotas,
     ) -> Self {
-        Machines { catalogue, connector, jsonata, place, pool, compiled: Mutex::default() }
+        Machines {
+            catalogue,
+            connector,
+            jsonata,
+            place,
+            pool,
+            quotas,
+            changing: tokio::sync::Mutex::default(),
+            count: AtomicUsize::new(0),
+            compiled: Mutex::default(),
+        }
     }
 
-    pub(crate) async fn create(&self, request: CreateMachine, now_ms: i64) -> Result<MachineRecord, Refusal> {
+    /// Says how many machines there are; once, before any is created.
+    pub(crate) fn counted(&self, machines: usize) {
+        self.count.store(machines, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn create(&self, request: CreateMachine, now_ms: i64) -> Result<Changed, Refusal> {
         check_name(&request.name)?;
         let machine_type = if request.express { MachineType::Express } else { MachineType::Standard };
         self.compile(&request.definition, machine_type).await?;
-        let record = MachineRecord {
+        let _changing = match &request.publish {
+            Some(_) => Some(self.changing.lock().await),
+            None => None,
+        };
+        let mut record = MachineRecord {
             arn: self.place.machine(&request.name),
             definition: self.keep_definition(&request.definition).await?,
             name: request.name,
@@ -145,19 +196,49 @@ impl Machines {
             tracing: request.tracing,
             encryption: request.encryption,
             tags: request.tags,
+            published: None,
+            last_version: 0,
+            created_published: request.publish,
         };
-        if self.put(&record, Expect::Absent).await? { Ok(record) } else { self.created_before(record).await }
+        if let Some(Publishing { description }) = record.created_published.clone() {
+            self.number(&mut record, description, now_ms).await?;
+        }
+        let room = self.count.load(Ordering::Relaxed) < self.quotas.machines_max;
+        if !room || !self.put(&record, Expect::Absent).await? {
+            return self.created_before(record).await;
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.changed(record, true).await
+    }
+
+    /// The answer to a creation or an update that published, or did not.
+    async fn changed(&self, machine: MachineRecord, published: bool) -> Result<Changed, Refusal> {
+        let publishes = published && machine.published.is_some();
+        let version = if publishes { Some(self.completed(&machine).await?) } else { None };
+        Ok(Changed { machine, version_arn: version.map(|version: VersionRecord| version.arn) })
     }
 
     /// CreateStateMachine is idempotent: role and tags may differ and are not applied (asl-facts 6).
-    async fn created_before(&self, asked: MachineRecord) -> Result<MachineRecord, Refusal> {
-        let (there, _) = self.record(&asked.arn).await?;
+    async fn created_before(&self, asked: MachineRecord) -> Result<Changed, Refusal> {
+        let there = match self.record(&asked.arn).await {
+            Ok((there, _)) => there,
+            // It was not asked whether there is one: there is no room for another.
+            Err(Refusal::StateMachineDoesNotExist(_)) => {
+                return Err(Refusal::StateMachineLimitExceeded(self.quotas.machines_max));
+            }
+            Err(other) => return Err(other),
+        };
         let same = there.definition == asked.definition
             && there.express == asked.express
             && there.logging == asked.logging
             && there.tracing == asked.tracing
-            && there.encryption == asked.encryption;
-        if same && !there.deleting { Ok(there) } else { Err(Refusal::StateMachineAlreadyExists(asked.arn)) }
+            && there.encryption == asked.encryption
+            && there.created_published == asked.created_published;
+        match there.deleting {
+            true => Err(Refusal::StateMachineDeleting(asked.arn)),
+            false if same => self.changed(there, asked.created_published.is_some()).await,
+            false => Err(Refusal::StateMachineAlreadyExists(asked.arn)),
+        }
     }
 
     pub(crate) async fn update(
@@ -165,30 +246,47 @@ impl Machines {
         arn: &str,
         request: UpdateMachine,
         now_ms: i64,
-    ) -> Result<MachineRecord, Refusal> {
-        let (mut record, version) = self.record(arn).await?;
-        if record.deleting {
-            return Err(Refusal::StateMachineDeleting(arn.into()));
+    ) -> Result<Changed, Refusal> {
+        refuse_label(arn)?;
+        let (there, _) = self.changeable(arn).await?;
+        let definition = match &request.definition {
+            Some(definition) => {
+                self.compile(definition, there.machine_type()).await?;
+                Some(self.keep_definition(definition).await?)
+            }
+            None => None,
+        };
+        let _changing = self.changing.lock().await;
+        loop {
+            let (before, version) = self.changeable(arn).await?;
+            let mut record = before.clone();
+            record.definition = definition.clone().unwrap_or(record.definition);
+            record.role_arn = request.role_arn.clone().unwrap_or(record.role_arn);
+            record.logging = request.logging.clone().or(record.logging);
+            record.tracing = request.tracing.clone().or(record.tracing);
+            record.encryption = request.encryption.clone().or(record.encryption);
+            if record != before {
+                record.revision_id = Some(uuid::Uuid::new_v4().to_string());
+                record.published = None;
+            }
+            record.updated_ms = now_ms;
+            if let Some(Publishing { description }) =
+                request.publish.clone().filter(|_| record.published.is_none())
+            {
+                self.number(&mut record, description, now_ms).await?;
+            }
+            if self.put(&record, Expect::Version(version)).await? {
+                return self.changed(record, request.publish.is_some()).await;
+            }
         }
-        let before = record.clone();
-        if let Some(definition) = &request.definition {
-            self.compile(definition, record.machine_type()).await?;
-            record.definition = self.keep_definition(definition).await?;
+    }
+
+    /// A machine that is there and is not being deleted, with the version of its row.
+    pub(crate) async fn changeable(&self, arn: &str) -> Result<(MachineRecord, u64), Refusal> {
+        match self.record(arn).await? {
+            (record, _) if record.deleting => Err(Refusal::StateMachineDeleting(arn.into())),
+            found => Ok(found),
         }
-        if let Some(role_arn) = request.role_arn {
-            record.role_arn = role_arn;
-        }
-        record.logging = request.logging.or(record.logging);
-        record.tracing = request.tracing.or(record.tracing);
-        record.encryption = request.encryption.or(record.encryption);
-        if record != before {
-            record.revision_id = Some(uuid::Uuid::new_v4().to_string());
-        }
-        record.updated_ms = now_ms;
-        if self.put(&record, Expect::Version(version)).await? {
-            return Ok(record);
-        }
-        Err(Refusal::Conflict(format!("State machine {arn} was changed by another request; try again")))
     }
 
     /// Writes a machine's row; `false` when somebody else changed it.
@@ -199,6 +297,8 @@ impl Machines {
 
     /// Marks a machine as being deleted; `None` when there is none.
     pub(crate) async fn mark_deleting(&self, arn: &str) -> Result<Option<MachineRecord>, Refusal> {
+        refuse_label(arn)?;
+        let _changing = self.changing.lock().await;
         loop {
             let (mut record, version) = match self.record(arn).await {
                 Ok(found) => found,
@@ -212,10 +312,24 @@ impl Machines {
         }
     }
 
-    /// Removes the row of a machine whose executions have ended; another of the same name is left alone.
-    pub(crate) async fn remove(&self, name: &str, version: u64) -> Result<(), Refusal> {
-        match self.catalogue.delete(MACHINES, name, Some(version)).await? {
-            DeleteOutcome::Deleted | DeleteOutcome::Absent | DeleteOutcome::Conflict { .. } => Ok(()),
+    /// Removes a machine whose executions have ended, with its versions and aliases; `false` when its row is not at this
+    /// version. The machine's row goes last: until then no other can have the name, and a restart goes on here.
+    pub(crate) async fn remove(&self, record: &MachineRecord, version: u64) -> Result<bool, Refusal> {
+        let _changing = self.changing.lock().await;
+        match self.record(&record.arn).await {
+            Ok((there, actual)) if there.deleting && actual == version => {}
+            Ok(_) | Err(Refusal::StateMachineDoesNotExist(_)) => return Ok(false),
+            Err(other) => return Err(other),
+        }
+        self.remove_aliases(&record.name).await?;
+        self.remove_versions(&record.name).await?;
+        match self.catalogue.delete(MACHINES, &record.name, Some(version)).await? {
+            DeleteOutcome::Deleted => {
+                self.count.fetch_sub(1, Ordering::Relaxed);
+                Ok(true)
+            }
+            // Its tags were changed meanwhile.
+            DeleteOutcome::Absent | DeleteOutcome::Conflict { .. } => Ok(false),
         }
     }
 
@@ -239,6 +353,33 @@ impl Machines {
         let next = (rows.len() == limit).then(|| rows.last().map(|(name, _)| name.clone())).flatten();
         let records = rows.iter().map(|(_, row)| decode(&row.body)).collect::<Result<_, _>>()?;
         Ok((records, next))
+    }
+
+    /// The rows of a kind that belong to a machine, behind a key, in the order of their keys.
+    pub(crate) async fn rows_of<T: serde::de::DeserializeOwned>(
+        &self,
+        kind: &str,
+        machine_name: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<T>, Refusal> {
+        let prefix = format!("{machine_name}:");
+        let mut after = after.unwrap_or(&prefix).to_owned();
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let wanted = ROWS_PER_READ.min(limit - found.len());
+            let rows = self.catalogue.list(kind, Some(&after), wanted).await?;
+            let mine = rows.iter().take_while(|(key, _)| key.starts_with(&prefix));
+            let before = found.len();
+            for (_, row) in mine {
+                found.push(decode(&row.body)?);
+            }
+            match rows.last() {
+                Some((key, _)) if found.len() - before == wanted => after.clone_from(key),
+                _ => break,
+            }
+        }
+        Ok(found)
     }
 
     /// The text of a definition by its hash.

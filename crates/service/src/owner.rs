@@ -302,6 +302,7 @@ impl Owner {
         match result {
             Ok(StepOutcome::Committed { .. }) => {
                 let live = slot.live.insert(live);
+                self.shared.count_open(live);
                 self.shared.perform(id, &live.execution, &live.definition.machine, effects);
                 if live.execution.stopped_ms.is_some() {
                     self.shared.closings.closed(id);

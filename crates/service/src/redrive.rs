@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use engine::{Event, NotRedrivable, Redrive, Rejected, Restart, Unfit};
+use engine::{Event, NotRedrivable, Redrive, Rejected, Restart, Status, Unfit};
 use store::{Catalogue, Expect};
 use tokio::sync::oneshot;
 
@@ -110,6 +110,10 @@ impl Service {
         let (id, record) = self.execution_record(&request.arn).await?;
         let machine = self.machine_of(&record).await?;
         let machine = machine.ok_or_else(|| Refusal::ExecutionNotRedrivable(DELETING.into()))?;
+        if record.status != Status::Running {
+            // One that runs may have been redriven by this very request before.
+            self.shared().check_open()?;
+        }
         let amendment = self.amendment(&request, &record, &machine).await?;
         let token = request.client_token.map(Into::into);
         let event = Event::Redrive(Box::new(Redrive { token, graft: None }));
@@ -272,8 +276,9 @@ mod tests {
         let (orphan, other) = (testing::start(&service, &arn).await, testing::start(&service, &arn).await);
         let redrives = &service.shared().redrives;
         redrives.note(&orphan).await.unwrap();
-        let (machine, version) = service.shared().machines.record(&arn).await.unwrap();
-        service.shared().machines.remove(&machine.name, version).await.unwrap();
+        let machine = service.shared().machines.mark_deleting(&arn).await.unwrap().unwrap();
+        let (_, version) = service.shared().machines.record(&arn).await.unwrap();
+        assert!(service.shared().machines.remove(&machine, version).await.unwrap());
         drop(service);
 
         let service = testing::open_on(&disk).await;

@@ -47,6 +47,27 @@ pub enum Refusal {
     /// The operation is not for machines of this type; the text says why where AWS's would not.
     #[error("not for this type of state machine: {0}")]
     StateMachineTypeNotSupported(String),
+    /// There are as many machines as there may be.
+    #[error("there may be no more than {0} state machines")]
+    StateMachineLimitExceeded(usize),
+    /// There are as many activities as there may be.
+    #[error("there may be no more than {0} activities")]
+    ActivityLimitExceeded(usize),
+    /// As many executions run as may.
+    #[error("no more than {0} executions may run at a time")]
+    ExecutionLimitExceeded(usize),
+    /// Another quota; the text says which.
+    #[error("{0}")]
+    ServiceQuotaExceeded(String),
+    /// An alias or a version that a request names is not there.
+    #[error("no resource {0}")]
+    ResourceNotFound(String),
+    /// The ARN of a Distributed Map's inner machine, where only a whole machine's will do.
+    #[error("a labelled ARN: {0}")]
+    LabelledArn(String),
+    /// The routing of an alias breaks a rule; the text is AWS's.
+    #[error("{0}")]
+    InvalidRouting(String),
     /// No execution has this ARN.
     #[error("no execution {0}")]
     ExecutionDoesNotExist(String),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use asl::MachineType;
@@ -10,7 +11,7 @@ use asl::diagnostic::Diagnostic;
 use asl::jsonata::Jsonata;
 use asl::machine::Machine;
 use connect::Connector;
-use engine::{Effect, Event, Execution, Limits, Origin, Start, Status};
+use engine::{Effect, Event, Execution, Limits, Status};
 use futures::FutureExt;
 use jsonata::Evaluator;
 use store::{
@@ -27,16 +28,20 @@ use crate::clock::{self, Alarm, now_ms};
 use crate::closings::Closings;
 use crate::dispatch::{self, Dispatch};
 use crate::execution::{
-    Described, ExecutionPage, ExecutionRecord, ListExecutions, StartExecution, Started, group_of, status_code,
+    Described, ExecutionPage, ExecutionRecord, ListExecutions, Ordered, StartExecution, Started, group_of,
+    status_code,
 };
 use crate::express::{self, Express};
 use crate::history::{self, HistoryPage, HistoryRange};
-use crate::log::{self, LogPlan, LogSink, NoLogs, Told};
-use crate::machine::{CreateMachine, MachineRecord, Machines, UpdateMachine, decode};
+use crate::live::Live;
+use crate::log::{self, LogSink, NoLogs, Told};
+use crate::machine::{Changed, CreateMachine, MachineRecord, Machines, UpdateMachine, decode};
 use crate::owner::{Answer, Failed, JOBS_MAX, Job, Owner};
 use crate::pool::Pool;
+use crate::quota::Quotas;
 use crate::redrive::Underway;
 use crate::refusal::Refusal;
+use crate::resolution::{Resolved, Revision};
 use crate::test_state::TESTS_MAX;
 use crate::token::{KEY_BYTES, Tokens};
 
@@ -57,7 +62,7 @@ pub struct ServiceOptions {
     /// Where it is.
     pub place: Place,
     /// What it enforces.
-    pub limits: Limits,
+    pub quotas: Quotas,
     /// Pushed tasks that run at the same time.
     pub calls_max: usize,
     /// EXPRESS executions that run at the same time: each is in memory whole.
@@ -75,7 +80,7 @@ impl ServiceOptions {
         let jsonata = Arc::new(Evaluator::new(jsonata::Limits::STRICT));
         ServiceOptions {
             place,
-            limits: Limits::STRICT,
+            quotas: Quotas::STRICT,
             calls_max: 1000,
             express_max: 2000,
             jsonata,
@@ -108,6 +113,8 @@ pub(crate) struct Shared {
     /// What a stop waits for before it closes the inboxes: tasks between their queue and a worker, and calls whose
     /// outcome is on its way to an owner.
     pub(crate) underway: TaskTracker,
+    /// Executions that have not ended.
+    open: AtomicUsize,
     options: ServiceOptions,
     /// The owners' inboxes, by shard; taken away when the service stops.
     inboxes: std::sync::RwLock<Vec<mpsc::Sender<Job>>>,
@@ -119,7 +126,38 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn limits(&self) -> Limits {
-        self.options.limits
+        self.options.quotas.limits
+    }
+
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.options.quotas
+    }
+
+    /// Refuses when as many executions run as may.
+    pub(crate) fn check_open(&self) -> Result<(), Refusal> {
+        let max = self.quotas().open_executions_max;
+        match self.open.load(Ordering::Relaxed) {
+            open if open >= max => Err(Refusal::ExecutionLimitExceeded(max)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes note of an execution whose step is durable: it began, ended, or goes on again.
+    pub(crate) fn count_open(&self, live: &mut Live) {
+        let open = live.execution.stopped_ms.is_none();
+        match (live.counted_open, open) {
+            (false, true) => _ = self.open.fetch_add(1, Ordering::Relaxed),
+            (true, false) => _ = self.open.fetch_sub(1, Ordering::Relaxed),
+            _ => {}
+        }
+        live.counted_open = open;
+    }
+
+    /// The machine, the version or the alias that an ARN names, as a start made now would run it.
+    pub(crate) async fn resolve(&self, arn: &str) -> Result<Resolved, Refusal> {
+        let chance = getrandom::u64()
+            .map_err(|error| Refusal::Unavailable(format!("the system gives no randomness: {error}")))?;
+        self.machines.resolve(arn, chance).await
     }
 
     /// Where this service is.
@@ -259,7 +297,10 @@ impl Service {
         options: ServiceOptions,
     ) -> Result<Service, Refusal> {
         let tokens = Tokens::new(token_key(&*catalogue).await?);
-        let activities = Activities::open(catalogue.clone(), options.place.clone()).await?;
+        let activities = Activities::open(catalogue.clone(), options.place.clone(), options.quotas).await?;
+        let usage = store.usage().await?;
+        let running = usage.listed.iter().filter(|(status, _)| *status == status_code(Status::Running));
+        let open = running.map(|(_, count)| usize::try_from(*count).unwrap_or(usize::MAX)).sum();
         let committer = Committer::spawn(store.clone());
         let pool = Pool::start().map_err(|error| {
             Refusal::Unavailable(format!("the system gives no threads to compute on: {error}"))
@@ -280,6 +321,7 @@ impl Service {
                 options.jsonata.clone(),
                 options.place.clone(),
                 pool.clone(),
+                options.quotas,
             ),
             activities,
             alarm: Alarm::new(),
@@ -291,6 +333,7 @@ impl Service {
             trials: Semaphore::new(TESTS_MAX),
             pool,
             underway: TaskTracker::new(),
+            open: AtomicUsize::new(open),
             options,
             inboxes: std::sync::RwLock::new(inboxes),
             stop: watch::Sender::new(false),
@@ -319,6 +362,11 @@ impl Service {
     /// How long a second of waiting lasts, in seconds: 1, or less on a server for development.
     pub fn time_scale(&self) -> f64 {
         f64::from(self.shared.limits().waited_second_ms) / 1000.0
+    }
+
+    /// What this service enforces.
+    pub fn quotas(&self) -> &Quotas {
+        self.shared.quotas()
     }
 
     /// Comes back with the cause when the service cannot go on: its store has failed, or a part of it broke.
@@ -364,7 +412,7 @@ impl Service {
     ///
     /// # Errors
     /// The name, the definition, or another machine of the same name.
-    pub async fn create_machine(&self, request: CreateMachine) -> Result<MachineRecord, Refusal> {
+    pub async fn create_machine(&self, request: CreateMachine) -> Result<Changed, Refusal> {
         self.shared.machines.create(request, now_ms()).await
     }
 
@@ -372,16 +420,16 @@ impl Service {
     ///
     /// # Errors
     /// No such machine, or a definition that does not validate.
-    pub async fn update_machine(&self, arn: &str, request: UpdateMachine) -> Result<MachineRecord, Refusal> {
+    pub async fn update_machine(&self, arn: &str, request: UpdateMachine) -> Result<Changed, Refusal> {
         self.shared.machines.update(arn, request, now_ms()).await
     }
 
-    /// DescribeStateMachine.
+    /// DescribeStateMachine: of a machine, or of a version.
     ///
     /// # Errors
-    /// No such machine.
-    pub async fn describe_machine(&self, arn: &str) -> Result<MachineRecord, Refusal> {
-        Ok(self.shared.machines.record(arn).await?.0)
+    /// No such machine or version.
+    pub async fn describe_machine(&self, arn: &str) -> Result<Revision, Refusal> {
+        self.shared.machines.revision(arn).await
     }
 
     /// The text of a definition by its hash.
@@ -444,8 +492,8 @@ impl Service {
                 Ok(_) | Err(Refusal::StateMachineDoesNotExist(_)) => return Ok(()),
                 Err(other) => return Err(other),
             };
-            if page.executions.is_empty() {
-                return self.shared.machines.remove(&record.name, version).await;
+            if page.executions.is_empty() && self.shared.machines.remove(record, version).await? {
+                return Ok(());
             }
             for execution in page.executions {
                 match self.stop_execution(&execution.arn, None, None).await {
@@ -457,11 +505,14 @@ impl Service {
         }
     }
 
-    /// Deletions that a stop of the server cut off.
+    /// Counts the machines, and goes on with deletions that a stop of the server cut off.
     async fn finish_deletions(&self) -> Result<(), Refusal> {
         let mut after: Option<String> = None;
+        let mut there = 0;
         loop {
             let (records, next) = self.shared.machines.list(after.as_deref(), STOPS_PER_PAGE).await?;
+            there += records.len();
+            self.shared.machines.counted(there);
             for record in records.into_iter().filter(|record| record.deleting) {
                 self.delete_in_background(record);
             }
@@ -507,6 +558,9 @@ impl Service {
         let (input, definition) = (ordered.input.clone(), ordered.machine.definition.clone());
         let start = ordered.into_start(self.place());
         let arn = start.arn.clone();
+        if let Err(full) = self.shared.check_open() {
+            return self.started_at_the_limit(arn, &input, full).await;
+        }
         let id = ExecutionId::of(&arn);
         let sent = self.shared.send(id, Event::Start(Box::new(start)), Some(definition), None).await;
         match sent {
@@ -519,29 +573,44 @@ impl Service {
 
     /// Checks what a start asks for.
     pub(crate) async fn ordered(&self, request: StartExecution) -> Result<Ordered, Refusal> {
-        let (machine, _) = self.shared.machines.record(&request.machine_arn).await?;
-        if machine.deleting {
-            return Err(Refusal::StateMachineDeleting(machine.arn));
+        let resolved = self.shared.resolve(&request.machine_arn).await?;
+        if resolved.revision.deleting {
+            return Err(Refusal::StateMachineDeleting(request.machine_arn));
         }
+        let origin = resolved.origin();
+        let machine = resolved.revision;
         let name = request.name.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         check_name(&name)?;
         let input: Arc<str> = request.input.as_deref().unwrap_or("{}").into();
         self.check_input(&input)?;
-        Ok(Ordered { machine, name, input, trace_header: request.trace_header })
+        Ok(Ordered { machine, origin, name, input, trace_header: request.trace_header })
     }
 
     pub(crate) fn check_input(&self, input: &str) -> Result<(), Refusal> {
         if input.trim().is_empty() {
             return Err(Refusal::InvalidExecutionInput("Invalid execution input.".into()));
         }
-        if input.len() > self.shared.options.limits.payload_bytes_max {
-            let max = self.shared.options.limits.payload_bytes_max;
+        let max = self.shared.limits().payload_bytes_max;
+        if input.len() > max {
             let text = format!("Input is larger than {max} bytes when encoded as UTF-8.");
             return Err(Refusal::InvalidExecutionInput(text));
         }
         asl::json::Json::parse(input)
             .map(|_| ())
             .map_err(|error| Refusal::InvalidExecutionInput(error.message().to_owned()))
+    }
+
+    /// No other may begin; one that runs already is told as always.
+    async fn started_at_the_limit(
+        &self,
+        arn: String,
+        input: &str,
+        full: Refusal,
+    ) -> Result<Started, Refusal> {
+        match self.started_before(arn, input).await {
+            Err(Refusal::ExecutionDoesNotExist(_)) => Err(full),
+            told => told,
+        }
     }
 
     /// The same name and input while it runs is the same execution (asl-facts 6).
@@ -613,8 +682,7 @@ impl Service {
     /// # Errors
     /// No such machine, or a cursor that is none.
     pub async fn list_executions(&self, request: ListExecutions) -> Result<ExecutionPage, Refusal> {
-        let (machine, _) = self.shared.machines.record(&request.machine_arn).await?;
-        if machine.express {
+        if self.shared.resolve(&request.machine_arn).await?.revision.express {
             return Err(Refusal::StateMachineTypeNotSupported(String::new()));
         }
         self.page(request).await
@@ -671,34 +739,6 @@ impl Service {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
-    }
-}
-
-/// A start that was checked.
-pub(crate) struct Ordered {
-    pub(crate) machine: MachineRecord,
-    pub(crate) name: String,
-    pub(crate) input: Arc<str>,
-    pub(crate) trace_header: Option<String>,
-}
-
-impl Ordered {
-    /// The first event of a STANDARD execution.
-    pub(crate) fn into_start(self, place: &Place) -> Start {
-        let Ordered { machine, name, input, trace_header } = self;
-        Start {
-            arn: place.execution(&machine.name, &name),
-            name,
-            machine_arn: machine.arn,
-            machine_name: machine.name,
-            role_arn: machine.role_arn,
-            region: place.region.clone(),
-            input,
-            trace_header,
-            express: false,
-            log: LogPlan::of(machine.logging.as_ref()).map(|plan| plan.kept()),
-            origin: Origin::default(),
-        }
     }
 }
 

@@ -225,6 +225,7 @@ impl Running {
             trace_header: None,
             express: true,
             log: None,
+            origin: engine::Origin::default(),
         };
         Running {
             machine,

@@ -49,7 +49,7 @@ pub(crate) async fn machine(service: &Service, state: serde_json::Value) -> Stri
     let definition = serde_json::json!({"StartAt": "A", "States": {"A": state}});
     let request =
         CreateMachine { name: "m".into(), definition: definition.to_string(), ..CreateMachine::default() };
-    service.create_machine(request).await.unwrap().arn
+    service.create_machine(request).await.unwrap().machine.arn
 }
 
 pub(crate) async fn start(service: &Service, machine_arn: &str) -> String {

@@ -70,7 +70,7 @@ impl World {
             express: true,
             ..CreateMachine::default()
         };
-        self.service.create_machine(request).await.unwrap().arn
+        self.service.create_machine(request).await.unwrap().machine.arn
     }
 
     async fn called(&self, times: u32) {

@@ -82,7 +82,7 @@ impl World {
             definition: definition.to_string(),
             ..CreateMachine::default()
         };
-        let machine_arn = self.service.create_machine(request).await.unwrap().arn;
+        let machine_arn = self.service.create_machine(request).await.unwrap().machine.arn;
         let request = StartExecution { machine_arn, ..StartExecution::default() };
         let arn = self.service.start_execution(request).await.unwrap().arn;
         self.asks("submit again=false").await;

@@ -83,7 +83,7 @@ async fn check(express: bool) {
         logging: logging("ALL"),
         ..CreateMachine::default()
     };
-    let machine_arn = service.create_machine(request).await.unwrap().arn;
+    let machine_arn = service.create_machine(request).await.unwrap().machine.arn;
     let input = format!(r#"{{"text":"{}"}}"#, "x".repeat(100_000));
     let request = StartExecution { machine_arn, input: Some(input), ..StartExecution::default() };
     let arn = match express {
@@ -142,7 +142,7 @@ async fn levels_choose_and_an_update_counts_for_later_executions() {
         logging: logging("FATAL"),
         ..CreateMachine::default()
     };
-    let machine = service.create_machine(request).await.unwrap().arn;
+    let machine = service.create_machine(request).await.unwrap().machine.arn;
     let mut counts = Vec::new();
     for level in ["FATAL", "ERROR", "ALL", "OFF"] {
         let update = UpdateMachine { logging: logging(level), ..UpdateMachine::default() };

@@ -49,7 +49,7 @@ async fn start(service: &Service, executions: usize) -> Vec<String> {
         role_arn: "arn:aws:iam::000000000000:role/r".into(),
         ..CreateMachine::default()
     };
-    let machine_arn = service.create_machine(request).await.unwrap().arn;
+    let machine_arn = service.create_machine(request).await.unwrap().machine.arn;
     let mut arns = Vec::new();
     for _ in 0..executions {
         let request = StartExecution { machine_arn: machine_arn.clone(), ..StartExecution::default() };

@@ -79,7 +79,7 @@ impl World {
             role_arn: "arn:aws:iam::000000000000:role/r".into(),
             ..CreateMachine::default()
         };
-        self.service.create_machine(request).await.unwrap().arn
+        self.service.create_machine(request).await.unwrap().machine.arn
     }
 
     async fn start(&self, machine_arn: &str, name: &str, input: &str) -> String {

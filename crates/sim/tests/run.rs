@@ -27,6 +27,7 @@ fn start(input: &str) -> Start {
         trace_header: None,
         express: false,
         log: None,
+        origin: engine::Origin::default(),
     }
 }
 

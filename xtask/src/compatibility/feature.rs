@@ -15,17 +15,15 @@ const REFUSALS: [&str; 3] = ["Loveless does not", "UnknownOperationException", "
 /// it is refused before a definition is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Feature {
-    Versions,
     DistributedMap,
     Service,
 }
 
 impl Feature {
-    pub(super) const ALL: [Self; 3] = [Self::DistributedMap, Self::Service, Self::Versions];
+    pub(super) const ALL: [Self; 2] = [Self::DistributedMap, Self::Service];
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Versions => "Versions and aliases",
             Self::DistributedMap => "Distributed Map",
             Self::Service => "Tasks of other AWS services",
         }
@@ -34,7 +32,6 @@ impl Feature {
     /// By what it is recognised in a case, in Markdown.
     pub(super) fn sign(self) -> &'static str {
         match self {
-            Self::Versions => "`publish`, operations on versions and aliases",
             Self::DistributedMap => {
                 "`Mode: DISTRIBUTED`, `ItemReader`, `ResultWriter`, operations on map runs"
             }
@@ -84,9 +81,7 @@ impl Uses {
 
     fn operation(&mut self, operation: &str) {
         let name = operation.strip_prefix("stepfunctions:").unwrap_or_default();
-        if name.contains("Version") || name.contains("Alias") {
-            self.add(Feature::Versions);
-        } else if name.contains("MapRun") {
+        if name.contains("MapRun") {
             self.add(Feature::DistributedMap);
         }
     }
@@ -112,7 +107,6 @@ impl Uses {
 
     fn member(&mut self, name: &str, value: &Value) {
         match (name, value) {
-            ("publish", Value::Bool(true)) => self.add(Feature::Versions),
             ("Mode", Value::String(mode)) if mode == "DISTRIBUTED" => self.add(Feature::DistributedMap),
             ("ItemReader" | "ResultWriter", Value::Object(_)) => self.add(Feature::DistributedMap),
             ("Resource", Value::String(arn)) => self.resource(arn),
@@ -188,20 +182,18 @@ mod tests {
             found(&step(create, json!({"definition": {"$json": distributed}}))),
             only(Feature::DistributedMap)
         );
-        assert_eq!(found(&step(create, json!({"publish": true}))), only(Feature::Versions));
-        assert_eq!(found(&step(create, json!({"publish": false}))), []);
+        assert_eq!(found(&step(create, json!({"publish": true}))), []);
         assert_eq!(found(&step("stepfunctions:ListMapRuns", json!({}))), only(Feature::DistributedMap));
-        assert_eq!(found(&step("stepfunctions:CreateStateMachineAlias", json!({}))), only(Feature::Versions));
-        assert_eq!(found(&step("sqs:ListQueueVersions", json!({}))), []);
+        assert_eq!(found(&step("sqs:ListMapRuns", json!({}))), []);
     }
 
     #[test]
     fn a_refusal_is_needed_and_the_api_claims_first() {
-        let case = json!({"steps": [{"op": "stepfunctions:CreateStateMachineAlias", "params": {
+        let case = json!({"steps": [{"op": "stepfunctions:ListMapRuns", "params": {
             "definition": task("arn:aws:states:::dynamodb:putItem")["definition"].to_string()}}]});
         assert_eq!(found(&case).len(), 2);
         let awaited = |difference| awaited(&case, difference).map(|one| one.feature);
-        assert_eq!(awaited("got UnknownOperationException"), Some(Feature::Versions));
+        assert_eq!(awaited("got UnknownOperationException"), Some(Feature::DistributedMap));
         assert_eq!(awaited("event 3: expected TaskStateExited, got TaskFailed"), None);
     }
 }

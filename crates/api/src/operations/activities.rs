@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::tags::check_count;
+use super::tags::check_tags;
 use super::{Call, check_encryption, encryption, name_after, nothing, seconds, set};
 use crate::errors::WireError;
 use crate::page_token::{self, Kind as PageKind};
@@ -21,7 +21,7 @@ pub(super) async fn create(call: &Call<'_>, mut members: Members) -> Result<Repl
     let encryption = members.value("encryptionConfiguration");
     check_encryption(encryption.as_ref())?;
     let tags = members.tags();
-    check_count(&call.service.place().activity(&name), tags.len())?;
+    check_tags(call, &call.service.place().activity(&name), &tags, tags.len())?;
     let activity = call.service.create_activity(&name, tags, encryption).await?;
     Ok(Reply::of(&json!({"activityArn": activity.arn, "creationDate": seconds(activity.created_ms)})))
 }

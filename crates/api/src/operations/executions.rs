@@ -121,6 +121,8 @@ fn summary(record: &ExecutionRecord) -> Value {
     });
     set(&mut shown, "redriveDate", record.redriven_ms.map(seconds));
     set(&mut shown, "stopDate", record.stopped_ms.map(seconds));
+    set(&mut shown, "stateMachineVersionArn", record.origin.version_arn.as_deref());
+    set(&mut shown, "stateMachineAliasArn", record.origin.alias_arn.as_deref());
     shown
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use service::{CreateMachine, MachineRecord, Refusal, UpdateMachine};
+use service::{CreateMachine, Publishing, Refusal, Revision, UpdateMachine};
 
-use super::tags::check_count;
+use super::tags::check_tags;
 use super::{Call, check_encryption, encryption, nothing, seconds, set};
 use crate::errors::WireError;
 use crate::page_token::{self, Kind as PageKind};
@@ -18,7 +18,7 @@ use crate::shape::{
 
 const DEFINITION: Kind = Kind::Sensitive { min: 1, max: 1_048_576 };
 pub(super) const TYPE: Kind = Kind::OneOf(&["STANDARD", "EXPRESS"]);
-const DESCRIPTION: Kind = Kind::Sensitive { min: 0, max: 256 };
+pub(super) const DESCRIPTION: Kind = Kind::Sensitive { min: 0, max: 256 };
 const TRACING: Kind = Kind::Structure(&[optional("enabled", Kind::Flag)]);
 const LOGGING: Kind = Kind::Structure(&[
     optional("level", Kind::OneOf(&["ALL", "ERROR", "FATAL", "OFF"])),
@@ -62,7 +62,7 @@ pub(super) const DELETE: &[Member] = &[required("stateMachineArn", ARN)];
 pub(super) const LIST: &[Member] = &[optional("maxResults", PAGE_SIZE), optional("nextToken", PAGE_TOKEN)];
 
 pub(super) async fn create(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
-    check_version_members(&mut members)?;
+    let publish = publish(&mut members)?;
     let request = CreateMachine {
         name: members.required("name"),
         definition: members.required("definition"),
@@ -72,17 +72,21 @@ pub(super) async fn create(call: &Call<'_>, mut members: Members) -> Result<Repl
         tracing: members.value("tracingConfiguration"),
         encryption: members.value("encryptionConfiguration"),
         tags: members.tags(),
+        publish,
     };
     check_role(&request.role_arn)?;
     check_logging(call, request.logging.as_ref())?;
     check_encryption(request.encryption.as_ref())?;
-    check_count(&call.service.place().machine(&request.name), request.tags.len())?;
-    let machine = call.service.create_machine(request).await?;
-    Ok(Reply::of(&json!({"stateMachineArn": machine.arn, "creationDate": seconds(machine.created_ms)})))
+    check_tags(call, &call.service.place().machine(&request.name), &request.tags, request.tags.len())?;
+    let created = call.service.create_machine(request).await?;
+    let machine = created.machine;
+    let mut answer = json!({"stateMachineArn": machine.arn, "creationDate": seconds(machine.created_ms)});
+    set(&mut answer, "stateMachineVersionArn", created.version_arn);
+    Ok(Reply::of(&answer))
 }
 
 pub(super) async fn update(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
-    check_version_members(&mut members)?;
+    let publish = publish(&mut members)?;
     let arn = members.required("stateMachineArn");
     let request = UpdateMachine {
         definition: members.text("definition"),
@@ -90,6 +94,7 @@ pub(super) async fn update(call: &Call<'_>, mut members: Members) -> Result<Repl
         logging: members.value("loggingConfiguration"),
         tracing: members.value("tracingConfiguration"),
         encryption: members.value("encryptionConfiguration"),
+        publish,
     };
     if let UpdateMachine {
         definition: None,
@@ -97,6 +102,7 @@ pub(super) async fn update(call: &Call<'_>, mut members: Members) -> Result<Repl
         logging: None,
         tracing: None,
         encryption: None,
+        ..
     } = request
     {
         return Err(Refusal::MissingRequiredParameter.into());
@@ -104,9 +110,10 @@ pub(super) async fn update(call: &Call<'_>, mut members: Members) -> Result<Repl
     request.role_arn.as_deref().map_or(Ok(()), check_role)?;
     check_logging(call, request.logging.as_ref())?;
     check_encryption(request.encryption.as_ref())?;
-    let machine = call.service.update_machine(&arn, request).await?;
-    let mut answer = json!({"updateDate": seconds(machine.updated_ms)});
-    set(&mut answer, "revisionId", machine.revision_id);
+    let updated = call.service.update_machine(&arn, request).await?;
+    let mut answer = json!({"updateDate": seconds(updated.machine.updated_ms)});
+    set(&mut answer, "revisionId", updated.machine.revision_id);
+    set(&mut answer, "stateMachineVersionArn", updated.version_arn);
     Ok(Reply::of(&answer))
 }
 
@@ -118,13 +125,14 @@ pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Re
         "status": if machine.deleting { "DELETING" } else { "ACTIVE" },
         "definition": definition(call, &machine.definition, &mut members).await?,
         "roleArn": machine.role_arn,
-        "type": machine_type(&machine),
+        "type": machine_type(machine.express),
         "creationDate": seconds(machine.created_ms),
         "loggingConfiguration": logging(machine.logging),
         "tracingConfiguration": tracing(machine.tracing),
         "encryptionConfiguration": encryption(machine.encryption),
     });
     set(&mut answer, "revisionId", machine.revision_id);
+    set(&mut answer, "description", machine.description);
     set(&mut answer, "variableReferences", variable_references(call, &machine.definition).await?);
     Ok(Reply::of(&answer))
 }
@@ -134,26 +142,44 @@ pub(super) async fn describe_for_execution(
     mut members: Members,
 ) -> Result<Reply, WireError> {
     let execution = call.service.describe_execution(&members.required("executionArn")).await?.record;
-    // The machine may be gone; its execution still knows what it runs.
-    let machine = match call.service.describe_machine(&execution.machine_arn).await {
-        Ok(machine) => Some(machine),
-        Err(Refusal::StateMachineDoesNotExist(_)) => None,
-        Err(other) => return Err(other.into()),
+    // A redrive of our own may have put it onto what the machine is now.
+    let regrown = match execution.redrive_count {
+        0 => None,
+        _ => present(call, &execution.machine_arn)
+            .await?
+            .filter(|current| current.definition == execution.definition),
     };
-    let current = machine.as_ref().filter(|machine| machine.definition == execution.definition);
+    // The answer has no other member that could tell the version.
+    let through = execution.origin.version_arn.filter(|_| regrown.is_none());
+    let arn = through.unwrap_or(execution.machine_arn);
+    // The machine or its version may be gone; its execution still knows what it runs.
+    let machine = present(call, &arn).await?;
+    let (revision_id, revised_ms) = match regrown {
+        Some(current) => (current.revision_id, current.updated_ms),
+        None => (execution.origin.revision_id, execution.origin.revised_ms),
+    };
     let mut answer = json!({
-        "stateMachineArn": execution.machine_arn,
+        "stateMachineArn": arn,
         "name": execution.machine_name,
         "definition": definition(call, &execution.definition, &mut members).await?,
         "roleArn": execution.role_arn,
-        "updateDate": seconds(current.map_or(execution.started_ms, |machine| machine.updated_ms)),
+        "updateDate": seconds(revised_ms),
         "loggingConfiguration": logging(machine.as_ref().and_then(|machine| machine.logging.clone())),
         "tracingConfiguration": tracing(machine.as_ref().and_then(|machine| machine.tracing.clone())),
         "encryptionConfiguration": encryption(machine.as_ref().and_then(|machine| machine.encryption.clone())),
     });
-    set(&mut answer, "revisionId", current.and_then(|machine| machine.revision_id.clone()));
+    set(&mut answer, "revisionId", revision_id);
     set(&mut answer, "variableReferences", variable_references(call, &execution.definition).await?);
     Ok(Reply::of(&answer))
+}
+
+/// A machine or a version, if it is still there.
+async fn present(call: &Call<'_>, arn: &str) -> Result<Option<Revision>, WireError> {
+    match call.service.describe_machine(arn).await {
+        Ok(machine) => Ok(Some(machine)),
+        Err(Refusal::StateMachineDoesNotExist(_)) => Ok(None),
+        Err(other) => Err(other.into()),
+    }
 }
 
 pub(super) async fn delete(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
@@ -170,7 +196,7 @@ pub(super) async fn list(call: &Call<'_>, mut members: Members) -> Result<Reply,
             json!({
                 "stateMachineArn": machine.arn,
                 "name": machine.name,
-                "type": machine_type(machine),
+                "type": machine_type(machine.express),
                 "creationDate": seconds(machine.created_ms),
             })
         })
@@ -202,8 +228,8 @@ async fn variable_references(call: &Call<'_>, hash: &str) -> Result<Option<Value
     Ok((!references.is_empty()).then(|| Value::Object(references.iter().map(member).collect())))
 }
 
-fn machine_type(machine: &MachineRecord) -> &'static str {
-    if machine.express { "EXPRESS" } else { "STANDARD" }
+fn machine_type(express: bool) -> &'static str {
+    if express { "EXPRESS" } else { "STANDARD" }
 }
 
 /// `loggingConfiguration` in answers: always there, with AWS's defaults.
@@ -249,14 +275,14 @@ fn check_role(arn: &str) -> Result<(), WireError> {
     }
 }
 
-/// The members that have to do with versions, which this server does not have yet.
-fn check_version_members(members: &mut Members) -> Result<(), WireError> {
-    if members.flag("publish") == Some(true) {
-        let why = "publish: Loveless does not support versions of state machines yet; leave it out";
-        return Err(WireError::validation(why));
+/// Whether a version is asked for, and what is said of it.
+fn publish(members: &mut Members) -> Result<Option<Publishing>, WireError> {
+    let description = members.text("versionDescription");
+    match (members.flag("publish"), description) {
+        (Some(true), description) => Ok(Some(Publishing { description })),
+        (_, None) => Ok(None),
+        (_, Some(_)) => {
+            Err(WireError::validation("Version description can only be set when publish is true"))
+        }
     }
-    if members.text("versionDescription").is_some() {
-        return Err(WireError::validation("Version description can only be set when publish is true"));
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@
 //! has not is told apart from one that nobody has.
 
 mod activities;
+mod aliases;
 mod executions;
 mod express;
 mod history;
@@ -13,6 +14,7 @@ mod tags;
 mod tasks;
 mod test_state;
 mod validate;
+mod versions;
 
 use serde_json::{Value, json};
 use service::Service;
@@ -21,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::errors::WireError;
 use crate::page_token::{self, Kind};
 use crate::reply::Reply;
-use crate::shape::{Members, read};
+use crate::shape::{self, Members};
 
 /// What an operation works with, besides its members.
 pub(crate) struct Call<'a> {
@@ -74,22 +76,12 @@ pub(crate) const OPERATIONS: [&str; 37] = [
 ];
 
 /// The operations of the API that this server does not have.
-pub(crate) const NOT_YET: &[&str] = &[
-    "CreateStateMachineAlias",
-    "DeleteStateMachineAlias",
-    "DeleteStateMachineVersion",
-    "DescribeMapRun",
-    "DescribeStateMachineAlias",
-    "ListMapRuns",
-    "ListStateMachineAliases",
-    "ListStateMachineVersions",
-    "PublishStateMachineVersion",
-    "UpdateMapRun",
-    "UpdateStateMachineAlias",
-];
+pub(crate) const NOT_YET: &[&str] = &["DescribeMapRun", "ListMapRuns", "UpdateMapRun"];
 
 /// Performs an operation by its name.
 pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Result<Reply, WireError> {
+    let payload_bytes_max = call.service.quotas().limits.payload_bytes_max;
+    let read = |body, shape| shape::read(body, shape, payload_bytes_max);
     match operation {
         "CreateStateMachine" => machines::create(call, read(body, machines::CREATE)?).await,
         "UpdateStateMachine" => machines::update(call, read(body, machines::UPDATE)?).await,
@@ -99,6 +91,14 @@ pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Re
         }
         "DeleteStateMachine" => machines::delete(call, read(body, machines::DELETE)?).await,
         "ListStateMachines" => machines::list(call, read(body, machines::LIST)?).await,
+        "PublishStateMachineVersion" => versions::publish(call, read(body, versions::PUBLISH)?).await,
+        "DeleteStateMachineVersion" => versions::delete(call, read(body, versions::DELETE)?).await,
+        "ListStateMachineVersions" => versions::list(call, read(body, versions::LIST)?).await,
+        "CreateStateMachineAlias" => aliases::create(call, read(body, aliases::CREATE)?).await,
+        "UpdateStateMachineAlias" => aliases::update(call, read(body, aliases::UPDATE)?).await,
+        "DescribeStateMachineAlias" => aliases::describe(call, read(body, aliases::ONE)?).await,
+        "DeleteStateMachineAlias" => aliases::delete(call, read(body, aliases::ONE)?).await,
+        "ListStateMachineAliases" => aliases::list(call, read(body, aliases::LIST)?).await,
         "ValidateStateMachineDefinition" => validate::validate(call, read(body, validate::VALIDATE)?).await,
         "TestState" => test_state::test(call, read(body, test_state::TEST)?).await,
         "StartExecution" => executions::start(call, read(body, executions::START)?).await,
@@ -128,6 +128,8 @@ pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Re
 
 /// Performs an operation of our own, which no SDK knows.
 pub(crate) async fn perform_own(call: &Call<'_>, operation: &str, body: &[u8]) -> Result<Reply, WireError> {
+    let payload_bytes_max = call.service.quotas().limits.payload_bytes_max;
+    let read = |body, shape| shape::read(body, shape, payload_bytes_max);
     match operation {
         "RedriveExecution" => redrive::redrive_from(call, read(body, redrive::REDRIVE_FROM)?).await,
         name => Err(WireError::unknown_operation(format!("Loveless has no operation '{name}' of its own"))),
@@ -175,7 +177,12 @@ fn check_encryption(given: Option<&Value>) -> Result<(), WireError> {
 
 /// Where a list by name goes on: the last name of the page before.
 fn name_after(kind: Kind, members: &mut Members) -> Result<Option<String>, WireError> {
+    place_after(kind, &[], members)
+}
+
+/// Where a list that answers a question goes on.
+fn place_after(kind: Kind, question: &[&str], members: &mut Members) -> Result<Option<String>, WireError> {
     let Some(token) = members.text("nextToken") else { return Ok(None) };
-    let place = page_token::read(kind, &[], &token).ok_or_else(WireError::invalid_token)?;
+    let place = page_token::read(kind, question, &token).ok_or_else(WireError::invalid_token)?;
     String::from_utf8(place).map(Some).map_err(|_| WireError::invalid_token())
 }

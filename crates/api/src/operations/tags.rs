@@ -8,8 +8,8 @@ use crate::errors::WireError;
 use crate::reply::Reply;
 use crate::shape::{ARN, Kind, Member, Members, TAGS, required, text};
 
-/// Tags that a resource may have.
-const TAGS_MAX: usize = 50;
+/// What keys and values may have besides letters, digits and spaces (asl-facts 6).
+const SIGNS: &str = "_.:/=+-@";
 
 pub(super) const TAG: &[Member] = &[required("resourceArn", ARN), required("tags", TAGS)];
 pub(super) const UNTAG: &[Member] =
@@ -21,7 +21,7 @@ pub(super) async fn tag(call: &Call<'_>, mut members: Members) -> Result<Reply, 
     let tags = members.tags();
     let there = call.service.tags_of(&arn).await.map_err(not_found)?;
     let added = tags.iter().filter(|(key, _)| !there.iter().any(|(there, _)| there == key)).count();
-    check_count(&arn, there.len() + added)?;
+    check_tags(call, &arn, &tags, there.len() + added)?;
     call.service.tag_resource(&arn, tags).await.map_err(not_found)?;
     Ok(nothing())
 }
@@ -38,9 +38,26 @@ pub(super) async fn list(call: &Call<'_>, mut members: Members) -> Result<Reply,
     Ok(Reply::of(&json!({"tags": tags})))
 }
 
-/// Refuses more tags than a resource may have.
-pub(super) fn check_count(arn: &str, tags: usize) -> Result<(), WireError> {
-    if tags > TAGS_MAX { Err(WireError::too_many_tags(arn, TAGS_MAX)) } else { Ok(()) }
+/// Refuses tags with characters that tags may not have, and more of them than a resource may have.
+pub(super) fn check_tags(
+    call: &Call<'_>,
+    arn: &str,
+    tags: &[(String, String)],
+    count: usize,
+) -> Result<(), WireError> {
+    let allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || SIGNS.contains(c);
+    for (key, value) in tags {
+        if key.is_empty() {
+            return Err(WireError::validation("A tag must have a key"));
+        }
+        if !key.chars().chain(value.chars()).all(allowed) {
+            return Err(WireError::validation(format!(
+                "Tag keys and values may contain letters, digits, spaces and {SIGNS} only. Received: '{key}': '{value}'"
+            )));
+        }
+    }
+    let max = call.service.quotas().tags_max;
+    if count > max { Err(WireError::too_many_tags(arn, max)) } else { Ok(()) }
 }
 
 /// The tag operations have one name for every kind of resource that is not there.

@@ -9,7 +9,7 @@ use api::{Server, serve};
 use asl::states::task::Resource;
 use connect::{BoxFuture, Call, Connector, Outcome};
 use serde_json::{Value, json};
-use service::{Place, Service, ServiceOptions};
+use service::{Place, Quotas, Service, ServiceOptions};
 use store::EmbeddedStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,9 +49,14 @@ pub(crate) struct Answer {
 }
 
 pub(crate) async fn service() -> Service {
+    service_with(Quotas::STRICT).await
+}
+
+pub(crate) async fn service_with(quotas: Quotas) -> Service {
     let store = Arc::new(EmbeddedStore::in_memory().unwrap());
     let place = Place { region: "us-east-1".into(), account: "000000000000".into() };
-    Service::open(store.clone(), store, Arc::new(Nowhere), ServiceOptions::new(place)).await.unwrap()
+    let options = ServiceOptions { quotas, ..ServiceOptions::new(place) };
+    Service::open(store.clone(), store, Arc::new(Nowhere), options).await.unwrap()
 }
 
 impl Running {

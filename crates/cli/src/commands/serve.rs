@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::{Args, ValueEnum};
+use service::Quotas;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -13,6 +14,15 @@ use crate::server::{Options, Running};
 
 /// How long requests and functions in flight may take to finish after a signal.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Whose quotas are enforced.
+#[derive(Clone, Copy, ValueEnum)]
+enum Compat {
+    /// AWS's, with AWS's errors.
+    Strict,
+    /// Larger ones, and those that --limit sets.
+    Extended,
+}
 
 /// Serve Step Functions, Lambda, S3 and EventBridge on one port, over one data folder.
 #[derive(Args)]
@@ -54,6 +64,12 @@ pub(crate) struct Serve {
     /// heartbeats stay as they are.
     #[arg(long, default_value_t = 1.0, value_name = "FACTOR", value_parser = time_scale)]
     time_scale: f64,
+    /// Whose quotas are enforced.
+    #[arg(long, value_enum, default_value = "strict")]
+    compat: Compat,
+    /// A quota under --compat extended, such as payload-bytes=2097152; repeatable.
+    #[arg(long = "limit", value_name = "NAME=NUMBER")]
+    limits: Vec<String>,
 }
 
 /// A factor of whole thousandths.
@@ -98,7 +114,26 @@ impl Serve {
             let known = |url: &String| url.starts_with("http://") || url.starts_with("https://");
             ensure!(url.as_ref().is_none_or(known), "{flag}: an endpoint begins with http:// or https://");
         }
-        Ok(())
+        self.quotas().map(|_| ())
+    }
+
+    /// What is enforced.
+    fn quotas(&self) -> Result<Quotas> {
+        let mut quotas = match self.compat {
+            Compat::Strict => Quotas::STRICT,
+            Compat::Extended => Quotas::EXTENDED,
+        };
+        for limit in &self.limits {
+            ensure!(
+                matches!(self.compat, Compat::Extended),
+                "--limit {limit}: under --compat strict limits are AWS's; say --compat extended to set them"
+            );
+            let (name, number) =
+                limit.split_once('=').with_context(|| format!("--limit {limit}: say NAME=NUMBER"))?;
+            let number = number.parse().with_context(|| format!("--limit {limit}: {number} is no number"))?;
+            quotas.set(name, number).map_err(|why| anyhow!("--limit {limit}: {why}"))?;
+        }
+        Ok(quotas)
     }
 
     async fn serve(self) -> Result<()> {
@@ -114,7 +149,8 @@ impl Serve {
                 self.time_scale
             );
         }
-        let running = Running::start(listener, self.options(address)).await?;
+        let quotas = self.quotas()?;
+        let running = Running::start(listener, self.options(address, quotas)).await?;
         println!("loveless is ready at http://{address} (data in {})", data.display());
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -134,7 +170,7 @@ impl Serve {
         }
     }
 
-    fn options(self, address: SocketAddr) -> Options {
+    fn options(self, address: SocketAddr, quotas: Quotas) -> Options {
         Options {
             address,
             data: self.data,
@@ -147,6 +183,7 @@ impl Serve {
             account: self.account,
             containers: !self.no_containers,
             waited_second_ms: (self.time_scale * 1000.0).round() as u32,
+            quotas,
         }
     }
 }

@@ -125,5 +125,6 @@ fn start(subject: &Subject<'_>, case: &str, input: Arc<str>) -> Start {
         trace_header: None,
         express: subject.express,
         log: None,
+        origin: engine::Origin::default(),
     }
 }
