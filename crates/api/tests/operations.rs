@@ -8,7 +8,7 @@ use api::Server;
 use api::security::Security;
 use serde_json::{Value, json};
 use service::Quotas;
-use support::{PASS, ROLE, Running, WAIT, service_with};
+use support::{PASS, ROLE, Running, WAIT, post, service_with};
 
 /// Machines may use exactly these as tasks.
 #[tokio::test]
@@ -248,6 +248,20 @@ async fn longer_payloads_where_they_are_allowed() {
     let answer = server.call("StartExecution", ask).await;
     assert_eq!(answer.error(), (400, "ValidationException".into()));
     assert!(answer.body.contains("Member must have length less than or equal to 2000000"), "{}", answer.body);
+}
+
+/// What the store holds, by an operation that AWS does not have.
+#[tokio::test]
+async fn storage_is_described() {
+    let server = Running::start().await;
+    let machine = server.machine("m", PASS).await;
+    server.ended(&server.execution(&machine, "{}").await).await;
+    let headers = "X-Amz-Target: Loveless.DescribeStorage\r\nContent-Type: application/x-amz-json-1.0\r\n";
+    let storage = server.ask(&post(headers, "{}")).await.json();
+    assert!(storage["bytes"].as_u64().unwrap() > 0);
+    let shown =
+        ["openExecutions", "closedExecutions", "retentionDays", "purgedSinceStart", "expiredSinceStart"];
+    assert_eq!(shown.map(|name| storage[name].as_f64()), [0.0, 1.0, 90.0, 0.0, 0.0].map(Some));
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ pub(crate) struct Options {
     /// How long a second of waiting lasts, in milliseconds.
     pub(crate) waited_second_ms: u32,
     pub(crate) quotas: Quotas,
+    pub(crate) retention: Duration,
 }
 
 /// A server that answers.
@@ -79,8 +80,12 @@ impl Running {
         let logs = LogsEndpoint::new(logs);
         let mut quotas = options.quotas;
         quotas.limits.waited_second_ms = options.waited_second_ms;
-        let service_options =
-            ServiceOptions { logs: execution_logs.clone(), quotas, ..ServiceOptions::new(place) };
+        let service_options = ServiceOptions {
+            logs: execution_logs.clone(),
+            quotas,
+            retention: options.retention,
+            ..ServiceOptions::new(place)
+        };
         let service = Service::open(store.clone(), store.clone(), connector, service_options)
             .await
             .context("the data folder cannot be served")?;

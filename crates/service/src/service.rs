@@ -42,6 +42,7 @@ use crate::quota::Quotas;
 use crate::redrive::Underway;
 use crate::refusal::Refusal;
 use crate::resolution::{Resolved, Revision};
+use crate::retention::{self, Retention};
 use crate::test_state::TESTS_MAX;
 use crate::token::{KEY_BYTES, Tokens};
 
@@ -63,6 +64,8 @@ pub struct ServiceOptions {
     pub place: Place,
     /// What it enforces.
     pub quotas: Quotas,
+    /// How long executions are kept after they have ended.
+    pub retention: Duration,
     /// Pushed tasks that run at the same time.
     pub calls_max: usize,
     /// EXPRESS executions that run at the same time: each is in memory whole.
@@ -81,6 +84,7 @@ impl ServiceOptions {
         ServiceOptions {
             place,
             quotas: Quotas::STRICT,
+            retention: retention::DEFAULT,
             calls_max: 1000,
             express_max: 2000,
             jsonata,
@@ -113,6 +117,7 @@ pub(crate) struct Shared {
     /// What a stop waits for before it closes the inboxes: tasks between their queue and a worker, and calls whose
     /// outcome is on its way to an owner.
     pub(crate) underway: TaskTracker,
+    pub(crate) retention: Retention,
     /// Executions that have not ended.
     open: AtomicUsize,
     options: ServiceOptions,
@@ -333,6 +338,7 @@ impl Service {
             trials: Semaphore::new(TESTS_MAX),
             pool,
             underway: TaskTracker::new(),
+            retention: Retention::new(options.retention),
             open: AtomicUsize::new(open),
             options,
             inboxes: std::sync::RwLock::new(inboxes),
@@ -348,6 +354,7 @@ impl Service {
         }
         dispatch::reissue(&shared).await?;
         tasks.spawn(guarded(shared.clone(), "the clock", clock::run(shared.clone())));
+        tasks.spawn(guarded(shared.clone(), "retention", retention::run(shared.clone())));
         let service = Service { shared, tasks: Arc::new(tokio::sync::Mutex::new(tasks)) };
         service.finish_deletions().await?;
         service.finish_redrives().await?;

@@ -10,6 +10,7 @@ mod express;
 mod history;
 mod machines;
 mod redrive;
+mod storage;
 mod tags;
 mod tasks;
 mod test_state;
@@ -131,6 +132,7 @@ pub(crate) async fn perform_own(call: &Call<'_>, operation: &str, body: &[u8]) -
     let payload_bytes_max = call.service.quotas().limits.payload_bytes_max;
     let read = |body, shape| shape::read(body, shape, payload_bytes_max);
     match operation {
+        "DescribeStorage" => storage::describe(call, read(body, storage::DESCRIBE)?).await,
         "RedriveExecution" => redrive::redrive_from(call, read(body, redrive::REDRIVE_FROM)?).await,
         name => Err(WireError::unknown_operation(format!("Loveless has no operation '{name}' of its own"))),
     }

@@ -15,6 +15,9 @@ use crate::server::{Options, Running};
 /// How long requests and functions in flight may take to finish after a signal.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// The longest retention: a hundred years, which any clock holds.
+const RETENTION_DAYS_MAX: f64 = 36_500.0;
+
 /// Whose quotas are enforced.
 #[derive(Clone, Copy, ValueEnum)]
 enum Compat {
@@ -70,6 +73,9 @@ pub(crate) struct Serve {
     /// A quota under --compat extended, such as payload-bytes=2097152; repeatable.
     #[arg(long = "limit", value_name = "NAME=NUMBER")]
     limits: Vec<String>,
+    /// How long executions are kept after they have ended; fractions are allowed.
+    #[arg(long, default_value_t = 90.0, value_name = "DAYS")]
+    retention_days: f64,
 }
 
 /// A factor of whole thousandths.
@@ -114,6 +120,11 @@ impl Serve {
             let known = |url: &String| url.starts_with("http://") || url.starts_with("https://");
             ensure!(url.as_ref().is_none_or(known), "{flag}: an endpoint begins with http:// or https://");
         }
+        ensure!(
+            self.retention_days >= 0.0 && self.retention_days <= RETENTION_DAYS_MAX,
+            "--retention-days {}: a number of days between 0 and {RETENTION_DAYS_MAX}",
+            self.retention_days
+        );
         self.quotas().map(|_| ())
     }
 
@@ -184,6 +195,7 @@ impl Serve {
             containers: !self.no_containers,
             waited_second_ms: (self.time_scale * 1000.0).round() as u32,
             quotas,
+            retention: Duration::from_secs_f64(self.retention_days * 86_400.0),
         }
     }
 }
