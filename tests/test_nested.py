@@ -62,12 +62,18 @@ def test_a_child_that_fails_fails_its_task(states):
 
 
 def test_a_child_answers_by_its_token(states):
-    answer = chain(Answer={"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sfn:sendTaskSuccess",
+    # The child answers once its parent tells of the submission: a token may also come back before that.
+    gate = states.create_activity(name=unique("gate"))["activityArn"]
+    answer = chain(Gate={"Type": "Task", "Resource": gate, "ResultPath": None},
+                   Answer={"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:sfn:sendTaskSuccess",
                            "Parameters": {"TaskToken.$": "$.token", "Output": {"done": True}}})
     machine = chain(Nest={"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.waitForTaskToken",
                           "Parameters": {"StateMachineArn": create(states, answer),
                                          "Input": {"token.$": "$$.Task.Token"}}})
     execution = start(states, create(states, machine))
+    held = states.get_activity_task(activityArn=gate)["taskToken"]
+    until(lambda: "TaskSubmitted" in types(history(states, execution)), "the submission")
+    states.send_task_success(taskToken=held, output="{}")
     assert json.loads(finish(states, execution)["output"]) == {"done": True}
     assert types(history(states, execution))[2:6] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded"]
 
