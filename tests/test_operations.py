@@ -21,18 +21,9 @@ EXECUTION = f"{ARN}:execution:absent:run"
 ROUTING = [{"stateMachineVersionArn": VERSION, "weight": 100}]
 
 WAITING = {
-    "CreateStateMachineAlias": {"name": "alias", "routingConfiguration": ROUTING},
-    "DeleteStateMachineAlias": {"stateMachineAliasArn": ALIAS},
-    "DeleteStateMachineVersion": {"stateMachineVersionArn": VERSION},
     "DescribeMapRun": {"mapRunArn": RUN},
-    "DescribeStateMachineAlias": {"stateMachineAliasArn": ALIAS},
     "ListMapRuns": {"executionArn": EXECUTION},
-    "ListStateMachineAliases": {"stateMachineArn": MACHINE},
-    "ListStateMachineVersions": {"stateMachineArn": MACHINE},
-    "PublishStateMachineVersion": {"stateMachineArn": MACHINE},
-    "TestState": {"definition": json.dumps({"Type": "Pass", "End": True})},
     "UpdateMapRun": {"mapRunArn": RUN, "maxConcurrency": 1},
-    "UpdateStateMachineAlias": {"stateMachineAliasArn": ALIAS, "description": "new"},
 }
 
 SCENARIOS = {}

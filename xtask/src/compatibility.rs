@@ -10,6 +10,7 @@
 //!                   definitions ──> feature ──> verdict ──┐
 //!       compatibility-reasons.json ──> reasons ──┘        ├──> page ──> docs/compatibility.md
 //!               jsonata-suite.json ──> suite ─────────────┤
+//!    scenarios, deviations ──> operations ────────────────┤
 //!      engine cases, validation tables ──> coverage ──────┘
 //! ```
 
@@ -19,6 +20,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use self::coverage::Coverage;
+use self::operations::Operations;
 use self::reasons::Reasons;
 use self::suite::Suite;
 use self::verdict::Judgement;
@@ -30,6 +32,7 @@ mod cases;
 mod coverage;
 mod feature;
 mod markdown;
+mod operations;
 mod page;
 mod reasons;
 mod suite;
@@ -37,6 +40,8 @@ mod verdict;
 
 const PAGE: &str = "docs/compatibility.md";
 const REASONS: &str = "xtask/compatibility-reasons.json";
+const SCENARIOS: &str = "tests/test_operations.py";
+const DEVIATIONS: &str = "xtask/operation-deviations.json";
 const RESULTS: &str = "conformance.json";
 const SUITE: &str = "jsonata-suite.json";
 const COMMAND: &str = "cargo xtask compatibility";
@@ -47,6 +52,7 @@ struct Facts {
     /// Absent when the suite has not been run.
     suite: Option<Suite>,
     coverage: Coverage,
+    operations: Operations,
 }
 
 /// The command. `--run` first makes the results anew.
@@ -132,6 +138,7 @@ fn gather(workspace: &Workspace, folder: &Path) -> Result<Gathered> {
     Ok(Gathered::All(Facts {
         judgement: verdict::judge(&cases, &outcomes, &reasons),
         suite: Suite::read(&workspace.scratch(SUITE))?,
+        operations: operations::read(&workspace.path(SCENARIOS), &workspace.path(DEVIATIONS))?,
         coverage: Coverage::read(
             &workspace.path("crates/engine/tests/cases"),
             &workspace.path("crates/asl/tests/validation"),

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::coverage::{ByState, Coverage, STATES};
 use super::feature::Feature;
 use super::markdown::{code, folded, list, number, percent, table};
+use super::operations::Operations;
 use super::suite::Suite;
 use super::verdict::{Judged, Judgement, Verdict};
-use super::{COMMAND, Facts};
+use super::{COMMAND, Facts, SCENARIOS};
 
 /// The section that the JSONata suite alone decides.
 pub(super) const SUITE_HEADING: &str = "The official JSONata suite";
@@ -23,6 +24,7 @@ pub(super) fn render(facts: &Facts) -> String {
     let judgement = &facts.judgement;
     let sections = [
         ("Recorded cases by area", areas(judgement)),
+        ("The operations of the API", operations(&facts.operations)),
         ("What waits for a feature", waiting(judgement)),
         ("Every other failure", failures(judgement)),
         (SUITE_HEADING, suite(facts.suite.as_ref())),
@@ -251,6 +253,24 @@ fn suite(suite: Option<&Suite>) -> String {
     text + &table(&["Group", "Passed", "Failed"], &gaps)
 }
 
+fn operations(operations: &Operations) -> String {
+    let rows: Vec<Vec<String>> = operations
+        .iter()
+        .map(|(name, operation)| {
+            let scenarios: Vec<String> = operation.scenarios.iter().map(|name| code(name)).collect();
+            let deviations = operation.deviations.join(" ");
+            let deviations = if deviations.is_empty() { "–".to_owned() } else { deviations };
+            vec![code(name), scenarios.join(", "), deviations]
+        })
+        .collect();
+    format!(
+        "Unmodified boto3 calls each of the {} operations in a scenario of [`{SCENARIOS}`](../{SCENARIOS}); other clients and \
+         what else is tested stand in [Clients](clients.md). The last column says where an operation is known to differ.\n\n{}",
+        operations.len(),
+        table(&["Operation", "Scenario", "Known deviations"], &rows)
+    )
+}
+
 fn coverage(coverage: &Coverage) -> String {
     let cases: usize = coverage.folders.values().sum();
     let entries: usize = coverage.tables.values().sum();
@@ -327,6 +347,7 @@ mod tests {
             judgement: judge(&cases, &outcomes, &Reasons::parse(&reasons).expect("well formed")),
             suite: Some(Suite::parse(&groups).expect("well formed")),
             coverage: Coverage::default(),
+            operations: Operations::default(),
         }
     }
 
