@@ -53,9 +53,7 @@ pub(super) fn read(scenarios: &Path, deviations: &Path) -> Result<Operations> {
 /// The operations that the scenarios of a test file name.
 fn called(text: &str) -> Result<Operations> {
     let mut operations = Operations::new();
-    let mut parts = text.split(&format!("\n{MARK}"));
-    parts.next();
-    for part in parts {
+    for part in text.split(MARK).skip(1) {
         let (names, rest) = part.split_once(")\ndef ").context("a scenario follows its operations")?;
         let scenario = rest.split('(').next().unwrap_or_default();
         for name in names.split(',').map(|name| name.trim().trim_matches('"')) {

@@ -379,7 +379,7 @@ mod tests {
         assert!(differences(&with, &with).is_empty());
         assert_eq!(differences(&with, &without), [SUITE_HEADING]);
         assert_eq!(differences(&with.replace("50.0", "51.0"), &with), [BEGINNING]);
-        assert_eq!(differences("", &with).len(), 6);
+        assert_eq!(differences("", &with).len(), 7);
         assert_eq!(differences(&format!("{with}\n## More\n"), &with), ["More"]);
     }
 }
