@@ -115,6 +115,7 @@ pub fn start(input: Arc<str>) -> Event {
         express: false,
         log: None,
         origin: Origin::default(),
+        child: None,
     }))
 }
 

@@ -132,6 +132,11 @@ impl From<Refusal> for WireError {
             }
             // AWS's text is not known; its reason is (asl-facts 4).
             R::ExecutionNotRedrivable(why) => ("ExecutionNotRedrivable", why),
+            R::MapRunDoesNotExist(arn) => return WireError::resource_not_found(&arn),
+            R::MapRunCompleted(arn) => {
+                return WireError::validation(format!("Map Run is already completed: '{arn}'"))
+                    .with("reason", "CANNOT_UPDATE_COMPLETED_MAP_RUN");
+            }
             R::ActivityDoesNotExist(arn) => ("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")),
             R::ActivityAlreadyExists(arn) => ("ActivityAlreadyExists", format!("Activity Already Exists: '{arn}'")),
             R::ActivityWorkerLimitExceeded => (

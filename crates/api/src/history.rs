@@ -115,6 +115,12 @@ impl<'a> Events<'a> {
             }
             K::MapStateSucceeded => plain("MapStateSucceeded"),
             K::MapStateFailed => plain("MapStateFailed"),
+            K::MapRunStarted { arn } => {
+                let details = none().and("mapRunArn", Part::Text(arn));
+                with("MapRunStarted", "mapRunStartedEventDetails", details)
+            }
+            K::MapRunSucceeded => plain("MapRunSucceeded"),
+            K::MapRunFailed(failure) => with("MapRunFailed", "mapRunFailedEventDetails", failed(failure)),
             K::MapIterationStarted { name, index } => {
                 with("MapIterationStarted", "mapIterationStartedEventDetails", iteration(name, *index))
             }
@@ -470,12 +476,21 @@ mod tests {
             (HistoryKind::ParallelStateFailed, "ParallelStateFailed"),
             (HistoryKind::MapStateSucceeded, "MapStateSucceeded"),
             (HistoryKind::MapStateFailed, "MapStateFailed"),
+            (HistoryKind::MapRunSucceeded, "MapRunSucceeded"),
         ] {
             check(kind, json!({"type": name}));
         }
         check(
             HistoryKind::MapStateStarted { length: 3 },
             json!({"type": "MapStateStarted", "mapStateStartedEventDetails": {"length": 3}}),
+        );
+        check(
+            HistoryKind::MapRunStarted { arn: "arn:run".into() },
+            json!({"type": "MapRunStarted", "mapRunStartedEventDetails": {"mapRunArn": "arn:run"}}),
+        );
+        check(
+            HistoryKind::MapRunFailed(failure()),
+            json!({"type": "MapRunFailed", "mapRunFailedEventDetails": {"error": "E"}}),
         );
         check(
             HistoryKind::MapIterationAborted { name: "M".into(), index: 0 },

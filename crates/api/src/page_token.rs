@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Aliases = b'l',
     /// ListExecutions.
     Executions = b'e',
+    /// ListMapRuns.
+    MapRuns = b'r',
     /// GetExecutionHistory.
     History = b'h',
 }

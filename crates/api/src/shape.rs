@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     OneOf(&'static [&'static str]),
     /// A whole number.
     Integer { min: i64, max: i64 },
+    /// A number.
+    Number { min: f64, max: f64 },
     /// A boolean.
     Flag,
     /// A structure.
@@ -138,6 +140,16 @@ impl Members {
         self.0.get(name).and_then(Value::as_bool)
     }
 
+    /// A whole number that is not less than nothing, if it is there.
+    pub(crate) fn count(&self, name: &str) -> Option<u64> {
+        self.0.get(name).and_then(whole).and_then(|count| u64::try_from(count).ok())
+    }
+
+    /// A number, if it is there.
+    pub(crate) fn number(&self, name: &str) -> Option<f64> {
+        self.0.get(name).and_then(Value::as_f64)
+    }
+
     /// A structure or list as it was sent, if it is there.
     pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name)
@@ -240,6 +252,16 @@ impl Checks {
                     self.violated(&shown, path, &format!("have value greater than or equal to {min}"));
                 }
             }
+            (Kind::Number { min, max }, Value::Number(number)) => {
+                let value = number.as_f64().unwrap_or(f64::NAN);
+                let shown = format!(" '{value}'");
+                if value > *max {
+                    self.violated(&shown, path, &format!("have value less than or equal to {max}"));
+                }
+                if value < *min {
+                    self.violated(&shown, path, &format!("have value greater than or equal to {min}"));
+                }
+            }
             (Kind::Structure(shape), Value::Object(members)) => self.structure(shape, members, path)?,
             (Kind::List(of), Value::Array(list)) => self.list(of, list, path)?,
             (Kind::ListOf { of, min, max, shown }, Value::Array(list)) => {
@@ -297,6 +319,7 @@ fn wrong_type(kind: &Kind, value: &Value) -> String {
         Kind::List(_) | Kind::ListOf { .. } => return "Expected list or null".into(),
         Kind::Text { .. } | Kind::Sensitive { .. } | Kind::Payload | Kind::OneOf(_) => "a String",
         Kind::Integer { .. } => "an Integer",
+        Kind::Number { .. } => "a Float",
         Kind::Flag => "a Boolean",
     };
     format!("{seen} can not be converted to {wanted}")

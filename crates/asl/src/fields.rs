@@ -10,6 +10,7 @@ use crate::json::{Json, Object};
 use crate::jsonata::{self, Expression, Jsonata, Sees};
 use crate::machine::{Output, Payload, Quantity, Selection};
 use crate::path::{Path, ReferencePath};
+use crate::states::map::Percentage;
 use crate::template::Template;
 
 /// The largest number of seconds in any field (asl-facts 9.1).
@@ -365,20 +366,20 @@ impl<'a> Fields<'a> {
         fixed.or(path)
     }
 
-    /// A percentage. A part of one counts as one, which is all that an inline Map, which tolerates nothing, has to know.
+    /// A percentage, which may have a part of one.
     pub(crate) fn percentage(
         &mut self,
         field: &'static str,
         path_field: &'static str,
         diagnostics: &mut Diagnostics,
-    ) -> Option<Quantity> {
+    ) -> Option<Percentage> {
         let number = self.object.get(field).and_then(Json::as_f64);
-        match number.filter(|number| (0.0..=100.0).contains(number) && number.fract() != 0.0) {
+        match number.filter(|number| (0.0..=100.0).contains(number)) {
             Some(number) if !self.has(path_field) => {
                 self.take(field);
-                Some(Quantity::Fixed(number.ceil() as u64))
+                Some(Percentage::Fixed(number))
             }
-            _ => self.quantity(field, path_field, 0..=100, diagnostics),
+            _ => self.quantity(field, path_field, 0..=100, diagnostics).map(Percentage::Found),
         }
     }
 

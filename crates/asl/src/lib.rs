@@ -20,4 +20,4 @@ pub mod timestamp;
 
 pub use fields::{ResultPath, SECONDS_MAX};
 pub use parse::{LONE_STATE, MachineType, parse, parse_state};
-pub use references::references;
+pub use references::{payload_references, references};

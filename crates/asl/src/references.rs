@@ -13,7 +13,8 @@ use crate::path::Path;
 use crate::retry::Catcher;
 use crate::states::choice::{Choice, ChoiceRule, Condition, Operand, Test, When};
 use crate::states::fail::{Fail, Message};
-use crate::states::map::{Items, Map};
+use crate::states::map::distributed::{Distributed, ItemBatcher, ItemReader, ResultWriter};
+use crate::states::map::{Items, Map, Percentage};
 use crate::states::parallel::Parallel;
 use crate::states::pass::Pass;
 use crate::states::succeed::Succeed;
@@ -31,6 +32,13 @@ pub fn references(machine: &Machine) -> BTreeMap<Arc<str>, BTreeSet<Arc<str>>> {
     };
     let all = machine.states.iter().map(|state| (state.name.clone(), of_state(&state.body)));
     all.filter(|(_, names)| !names.is_empty()).collect()
+}
+
+/// The variables that one payload reads.
+pub fn payload_references(payload: &Payload) -> BTreeSet<Arc<str>> {
+    let mut names = Names::default();
+    names.payload(payload);
+    names.0
 }
 
 /// The names found so far.
@@ -115,6 +123,7 @@ impl Names {
             max_concurrency,
             tolerated_failure_count,
             tolerated_failure_percentage,
+            distributed,
         } = state;
         self.work(work);
         match items {
@@ -123,7 +132,29 @@ impl Names {
             None => {}
         }
         item_selector.iter().for_each(|selector| self.payload(&selector.template));
-        self.quantities([max_concurrency, tolerated_failure_count, tolerated_failure_percentage]);
+        self.quantities([max_concurrency, tolerated_failure_count]);
+        if let Some(Percentage::Found(Quantity::Path(path))) = tolerated_failure_percentage {
+            self.path(path);
+        }
+        if let Some(Percentage::Found(Quantity::Query(expression))) = tolerated_failure_percentage {
+            self.expression(expression);
+        }
+        distributed.iter().for_each(|distributed| self.distributed(distributed));
+    }
+
+    fn distributed(&mut self, distributed: &Distributed) {
+        let Distributed { express: _, label: _, reader, batcher, writer } = distributed;
+        if let Some(ItemReader { source: _, arguments, format: _, max_items }) = reader {
+            self.payloads([arguments]);
+            self.quantities([max_items]);
+        }
+        if let Some(ItemBatcher { items_max, bytes_max, input }) = batcher {
+            self.quantities([items_max, bytes_max]);
+            self.payloads([input]);
+        }
+        if let Some(ResultWriter { target, transformation: _, lines: _ }) = writer {
+            self.payloads([target]);
+        }
     }
 
     fn work(&mut self, work: &Work) {

@@ -5,6 +5,7 @@
 //! [`Integrations`] is the connector of a server: AWS Lambda's interface by the function host, and Step Functions' own.
 
 mod answer;
+mod datasets;
 mod lambda_invoke;
 mod nested;
 mod sfn;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use asl::states::task::{Pattern, Resource};
 
 pub use answer::{check_result, is_known};
+pub use datasets::{Datasets, Items, NoDatasets, ReadItem, Reading, Upload};
 pub use lambda_invoke::LambdaConnector;
 pub use sfn::{Refused, SfnConnector, StepFunctions};
 pub use shapes::Strictness;

@@ -97,6 +97,12 @@ pub fn apply(
         Event::Heartbeat(task) => states::task::heartbeat(&mut step, task),
         Event::Redrive(redrive) => step.redrive(*redrive),
         Event::Expired => step.time_out(Failure { error: Some(TIMEOUT.into()), cause: None }),
+        Event::MapRunSucceeded { task, output } => {
+            states::map::distributed::succeeded(&mut step, task, output);
+        }
+        Event::MapRunFailed { task, failure } => {
+            states::map::distributed::failed(&mut step, task, Raised::of_map_run(failure));
+        }
         Event::Stop { error, cause } => step.abort(Failure { error, cause }),
     }
     step.run();
@@ -123,6 +129,9 @@ fn check(execution: &Execution, event: &Event) -> Result<(), Rejected> {
         Event::TaskSubmitted { task, .. } => want(stage(task)? == Stage::Calling),
         Event::TaskSucceeded { task, .. } | Event::TaskFailed { task, .. } | Event::Heartbeat(task) => {
             stage(task).map(|_| ())
+        }
+        Event::MapRunSucceeded { task, .. } | Event::MapRunFailed { task, .. } => {
+            execution.map_run(*task).map(|_| ()).ok_or(Rejected::TaskClosed)
         }
     }
 }
@@ -151,6 +160,6 @@ fn timer(step: &mut Step<'_>, id: TimerId) {
             let task = run.id;
             states::task::timed_out(step, task, Raised::timeout(heartbeat));
         }
-        Phase::Active | Phase::Branches { .. } | Phase::Iterations(_) => {}
+        Phase::Active | Phase::Branches { .. } | Phase::Iterations(_) | Phase::Distributed(_) => {}
     }
 }

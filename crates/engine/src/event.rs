@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::execution::{Origin, TaskId, TimerId};
+use crate::execution::{Child, Origin, TaskId, TimerId};
+use crate::failure::Failure;
 use crate::redrive::{NotRedrivable, Redrive};
 
 /// One thing that happened.
@@ -52,6 +53,20 @@ pub enum Event {
     Redrive(Box<Redrive>),
     /// It has run for as long as any execution may (a year on AWS).
     Expired,
+    /// A Map Run is done.
+    MapRunSucceeded {
+        /// The number that it was asked for under.
+        task: TaskId,
+        /// The result of the Map, a JSON text.
+        output: Arc<str>,
+    },
+    /// A Map Run failed.
+    MapRunFailed {
+        /// The number that it was asked for under.
+        task: TaskId,
+        /// The error's name and what happened.
+        failure: Failure,
+    },
     /// StopExecution.
     Stop {
         /// The error's name.
@@ -86,6 +101,8 @@ pub struct Start {
     pub log: Option<Arc<str>>,
     /// Through which of its machine's versions and aliases.
     pub origin: Origin,
+    /// What it is when a Map Run starts it: one container of the machine, and not the whole.
+    pub child: Option<Child>,
 }
 
 /// Why an event changed nothing.

@@ -70,6 +70,8 @@ pub struct Facts {
     pub log: Option<Arc<str>>,
     /// Through which of its machine's versions and aliases it was started.
     pub origin: Origin,
+    /// What it is when a Map Run started it.
+    pub child: Option<Child>,
 }
 
 /// What an execution was started through: data for people and lists, by which nothing is decided here.
@@ -83,6 +85,19 @@ pub struct Origin {
     pub revision_id: Option<String>,
     /// When that revision came to be, in milliseconds since the epoch.
     pub revised_ms: i64,
+}
+
+/// An execution that a Map Run started for an item, or for a batch of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Child {
+    /// The Map Run's ARN.
+    pub map_run_arn: String,
+    /// The container that it runs: the Map's item processor.
+    pub container: u32,
+    /// Its number among the children of the Map Run.
+    pub index: u32,
+    /// How many items it has.
+    pub items: u32,
 }
 
 /// Where an execution stands.
@@ -291,6 +306,8 @@ pub(crate) enum Phase {
     Branches { results: Vec<Option<PayloadId>> },
     /// Iterations are running.
     Iterations(MapRun),
+    /// A Map Run is at work.
+    Distributed(Box<MapRunPlan>),
 }
 
 /// A task that is out.
@@ -350,6 +367,47 @@ pub(crate) struct MapRun {
     pub(crate) results: Vec<Option<PayloadId>>,
 }
 
+/// What a Map Run has to do, as the state's fields said when it was entered.
+///
+/// Texts are payloads of the execution: whoever runs it reads them once, from the execution that is in memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MapRunPlan {
+    /// The number under which it was asked for.
+    pub task: TaskId,
+    /// Its ARN.
+    pub arn: Arc<str>,
+    /// The items, an array or an object; absent when a reader has them.
+    pub items: Option<PayloadId>,
+    /// The reader's arguments.
+    pub reader: Option<PayloadId>,
+    /// `MaxItems` as it was given, be it in range or not.
+    pub max_items: Option<i64>,
+    /// `MaxConcurrency`, 0 for no limit.
+    pub max_concurrency: u64,
+    /// `ToleratedFailureCount`.
+    pub tolerated_count: Option<u64>,
+    /// `ToleratedFailurePercentage`.
+    pub tolerated_percentage: Option<f64>,
+    /// `MaxItemsPerBatch`.
+    pub batch_items_max: Option<u64>,
+    /// `MaxInputBytesPerBatch`.
+    pub batch_bytes_max: Option<u64>,
+    /// `BatchInput`, evaluated.
+    pub batch_input: Option<PayloadId>,
+    /// The arguments of the result writer.
+    pub writer: Option<PayloadId>,
+    /// What ItemSelector sees besides its item (`items.rs`).
+    pub scope: PayloadId,
+}
+
+impl MapRunPlan {
+    /// Every payload that it names.
+    pub(crate) fn payloads(&self) -> impl Iterator<Item = PayloadId> + use<> {
+        let optional = [self.items, self.reader, self.batch_input, self.writer];
+        optional.into_iter().flatten().chain([self.scope])
+    }
+}
+
 /// A task that is out, for whoever performs it.
 #[derive(Clone, Debug)]
 pub struct TaskView {
@@ -386,8 +444,21 @@ impl Execution {
         self.counters.event
     }
 
-    /// A task that is out, or `None` when it is closed.
+    /// The Map Run that was asked for under this number, with the state that did, while it is at work.
+    pub fn map_run(&self, id: TaskId) -> Option<(StateId, &MapRunPlan)> {
+        let activation = self.activation(id.frame())?;
+        match &activation.phase {
+            Phase::Distributed(plan) if plan.task == id => Some((activation.state(), plan)),
+            _ => None,
+        }
+    }
+
+    /// A task that is out, or `None` when it is closed. A Map Run at work is one.
     pub fn task(&self, id: TaskId) -> Option<TaskView> {
+        if let Some((state, plan)) = self.map_run(id) {
+            let input = self.text(plan.scope)?;
+            return Some(TaskView { id, state, input, offered: false, calling: true, submission: None });
+        }
         let (activation, run) = self.task_run(id)?;
         Some(TaskView {
             id,
@@ -424,6 +495,7 @@ impl Execution {
                             live.extend([run.items, run.input]);
                             live.extend(run.results.iter().flatten());
                         }
+                        Phase::Distributed(plan) => live.extend(plan.payloads()),
                         Phase::Active | Phase::Waiting(_) | Phase::BackingOff(_) => {}
                     }
                 }
@@ -483,6 +555,6 @@ pub(crate) fn frame_timers(frame: &Frame) -> Vec<Timer> {
     match &activation.phase {
         Phase::Waiting(timer) | Phase::BackingOff(timer) => vec![*timer],
         Phase::Task(run) => run.timeout.into_iter().chain(run.heartbeat).collect(),
-        Phase::Active | Phase::Branches { .. } | Phase::Iterations(_) => Vec::new(),
+        Phase::Active | Phase::Branches { .. } | Phase::Iterations(_) | Phase::Distributed(_) => Vec::new(),
     }
 }

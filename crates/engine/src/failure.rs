@@ -108,6 +108,12 @@ impl Raised {
         Raised { task: true, ..Raised::of(failure) }
     }
 
+    /// A Map Run failed. What is wrong with the definition is no more to be handled there than elsewhere.
+    pub(crate) fn of_map_run(failure: Failure) -> Raised {
+        let fatal = failure.error.as_deref() == Some(RUNTIME);
+        Raised { fatal, ..Raised::of(failure) }
+    }
+
     /// A task took too long, or its worker fell silent. Neither has a cause (recorded).
     pub(crate) fn timeout(heartbeat: bool) -> Raised {
         let failure = Failure { error: Some(TIMEOUT.into()), cause: None };

@@ -372,10 +372,14 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Takes back the task that a frame has out, if any.
+    /// Takes back the task or the Map Run that a frame has out, if any.
     fn withdraw(&mut self, site: &Site<'a>) {
         let run = match self.activation(site.frame).map(|activation| &activation.phase) {
             Some(Phase::Task(run)) => run.clone(),
+            Some(Phase::Distributed(plan)) => {
+                let task = plan.task;
+                return self.effect(Effect::Settle(task));
+            }
             _ => return,
         };
         self.take_back(site, &run);

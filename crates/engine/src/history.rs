@@ -90,6 +90,11 @@ pub enum HistoryKind {
     },
     MapStateSucceeded,
     MapStateFailed,
+    MapRunStarted {
+        arn: Arc<str>,
+    },
+    MapRunSucceeded,
+    MapRunFailed(Failure),
     MapIterationStarted {
         name: Arc<str>,
         index: u32,

@@ -11,6 +11,7 @@ use asl::json::Json;
 use asl::jsonata::{self, Evaluation, Expected, Expression, QueryFailure};
 use asl::machine::{Body, Output, Payload, Quantity, Selection};
 use asl::path::{Path, STEPS_MAX, Scope, Variables, Work};
+use asl::states::map::Percentage;
 use asl::template::{Template, TemplateFailure};
 use asl::{ResultPath, SECONDS_MAX};
 
@@ -117,6 +118,12 @@ impl<C: FnOnce() -> Json> jsonata::Surroundings for Sight<'_, C> {
 }
 
 impl<'a> Step<'a> {
+    /// These variables, as far as they are there, as an object.
+    pub(crate) fn variables_of(&self, site: &Site<'a>, names: impl IntoIterator<Item = Arc<str>>) -> Json {
+        let visible = Visible { execution: self.execution, frame: site.frame };
+        Json::object(names.into_iter().filter_map(|name| Some((name.clone(), visible.variable(&name)?))))
+    }
+
     /// The beginning of every cause that the interpreter itself gives; a state that is tried alone has none (recorded).
     pub(crate) fn cause(&self, site: &Site<'a>, text: impl std::fmt::Display) -> String {
         if self.trial.is_some() {
@@ -358,38 +365,91 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// A count or percentage: written down, or found by a path as a number or its text (recorded).
+    /// A count: written down, or found by a path as a number or its text (recorded).
     pub(crate) fn count(
         &mut self,
         site: &Site<'a>,
         quantity: Option<&Quantity>,
         data: &Data,
         field: &str,
-        kind: &str,
     ) -> Result<Option<u64>, Raised> {
-        let path = match quantity {
-            None => return Ok(None),
-            Some(Quantity::Fixed(count)) => return Ok(Some(*count)),
+        match self.integer(site, quantity, data, field)? {
+            None => Ok(None),
+            Some(count) => match u64::try_from(count) {
+                Ok(count) => Ok(Some(count)),
+                Err(_) => {
+                    let name = field.trim_end_matches("Path");
+                    Err(self.runtime(site, format!("{name} cannot be negative.")))
+                }
+            },
+        }
+    }
+
+    /// A whole number, which may be less than nothing when a path found it.
+    pub(crate) fn integer(
+        &mut self,
+        site: &Site<'a>,
+        quantity: Option<&Quantity>,
+        data: &Data,
+        field: &str,
+    ) -> Result<Option<i64>, Raised> {
+        match quantity {
+            None => Ok(None),
+            Some(Quantity::Fixed(count)) => Ok(Some(i64::try_from(*count).unwrap_or(i64::MAX))),
             Some(Quantity::Query(expression)) => {
-                let expected = if kind == "float" { Expected::Number } else { Expected::Integer };
-                let value = self.expression(site, expression, expected)?;
-                let max = if kind == "float" { 100 } else { u64::from(u32::MAX) };
-                return self.whole(site, expression, &value, 0..=max).map(Some);
+                let value = self.expression(site, expression, Expected::Integer)?;
+                let whole = self.whole(site, expression, &value, 0..=u64::from(u32::MAX))?;
+                Ok(Some(i64::try_from(whole).unwrap_or(i64::MAX)))
             }
-            Some(Quantity::Path(path)) => path,
+            Some(Quantity::Path(path)) => {
+                let number =
+                    self.number_at(site, path, data, field, "integer", |number| number.fract() == 0.0)?;
+                Ok(Some(number as i64))
+            }
+        }
+    }
+
+    /// `ToleratedFailurePercentage`.
+    pub(crate) fn percentage(
+        &mut self,
+        site: &Site<'a>,
+        percentage: Option<&Percentage>,
+        data: &Data,
+    ) -> Result<Option<f64>, Raised> {
+        let number = match percentage {
+            None => return Ok(None),
+            Some(Percentage::Fixed(number)) => *number,
+            Some(Percentage::Found(Quantity::Fixed(number))) => *number as f64,
+            Some(Percentage::Found(Quantity::Query(expression))) => {
+                let value = self.expression(site, expression, Expected::Number)?;
+                self.whole(site, expression, &value, 0..=100)?;
+                value.as_f64().unwrap_or_default()
+            }
+            Some(Percentage::Found(Quantity::Path(path))) => {
+                self.number_at(site, path, data, "ToleratedFailurePercentagePath", "float", |_| true)?
+            }
         };
+        if !(0.0..=100.0).contains(&number) {
+            return Err(self.runtime(site, "ToleratedFailurePercentage must be between 0 and 100."));
+        }
+        Ok(Some(number))
+    }
+
+    /// The number that a path finds, or its text (recorded).
+    fn number_at(
+        &mut self,
+        site: &Site<'a>,
+        path: &Path,
+        data: &Data,
+        field: &str,
+        kind: &str,
+        fits: fn(f64) -> bool,
+    ) -> Result<f64, Raised> {
         let value = self.find(site, path, data)?;
         let number = value.as_f64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
-        match number {
-            Some(number) if kind == "float" || number.fract() == 0.0 => {
-                if number < 0.0 {
-                    let name = field.trim_end_matches("Path");
-                    return Err(self.runtime(site, format!("{name} cannot be negative.")));
-                }
-                // A part of one counts as one: 100.5 is more than 100.
-                Ok(Some(number.ceil() as u64))
-            }
-            _ => {
+        match number.filter(|number| fits(*number)) {
+            Some(number) => Ok(number),
+            None => {
                 // In quotes, whatever it is (recorded).
                 let text = plain(&value);
                 let text = format!(
@@ -435,7 +495,7 @@ impl<'a> Step<'a> {
 }
 
 /// What the context object of a state is made of.
-fn surroundings<'a>(
+pub(crate) fn surroundings<'a>(
     execution: &'a Execution,
     at: Moment<'a>,
     site: &'a Site<'_>,

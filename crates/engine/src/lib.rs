@@ -23,6 +23,7 @@ mod flow;
 mod graft;
 mod history;
 mod io;
+mod items;
 mod journal;
 mod moment;
 mod payload;
@@ -36,11 +37,13 @@ pub use change::Change;
 pub use effect::Effect;
 pub use event::{Event, Rejected, Start};
 pub use execution::{
-    Counters, Execution, Facts, Frame, FrameId, Origin, Status, TaskId, TaskView, Timer, TimerId,
+    Child, Counters, Execution, Facts, Frame, FrameId, MapRunPlan, Origin, Status, TaskId, TaskView, Timer,
+    TimerId,
 };
 pub use failure::Failure;
 pub use graft::{Graft, Restart, Unfit};
 pub use history::{HistoryEvent, HistoryKind, StateType, TaskEvent, Through};
+pub use items::{Item, ItemScope};
 pub use journal::{Chunk, JournalError};
 pub use moment::{Moment, World};
 pub use payload::PayloadId;

@@ -3,7 +3,7 @@
 
 use asl::intrinsic::Entropy;
 
-use crate::execution::TaskId;
+use crate::execution::{Facts, TaskId};
 use crate::trial::Trial;
 
 /// When an event is decided, and with which randomness.
@@ -24,6 +24,13 @@ pub trait World {
 
     /// Whether there is an activity with this ARN.
     fn has_activity(&self, arn: &str) -> bool;
+
+    /// The ARN of the Map Run that a task of this state of the execution asks for; derived, as a token is. Where there is
+    /// but one execution, its tasks are names enough.
+    fn map_run_arn(&self, facts: &Facts, task: TaskId, state: &str, label: Option<&str>) -> String {
+        let machine = facts.machine_arn.replacen(":stateMachine:", ":mapRun:", 1);
+        format!("{machine}/{}:{:x}", label.unwrap_or(state), task.0)
+    }
 
     /// The trial that this is, if it is no execution but one state that is tried alone.
     fn trial(&self) -> Option<&Trial> {

@@ -224,7 +224,8 @@ impl Step<'_> {
                 self.inside(frame, Change::TakenUp(frame));
                 states::parallel::take_up(self, &site, state)
             }
-            // A Map in distributed mode will redrive its Map Run here.
+            // A Map in distributed mode is tried again, with a new Map Run. To redrive the old one is to be done here: the
+            // plan of it would be kept by `Frame::halt`, and its children say which of them succeeded.
             (Some(Phase::Iterations(_)), Body::Map(state)) => {
                 self.inside(frame, Change::TakenUp(frame));
                 states::map::take_up(self, &site, state)

@@ -145,14 +145,17 @@ impl<'a> Step<'a> {
             express: start.express,
             log: start.log,
             origin: start.origin,
+            child: start.child,
         });
         self.execution.facts = Some(facts.clone());
-        self.others.push(Change::Started(facts));
+        self.others.push(Change::Started(facts.clone()));
         self.record_after(0, HistoryKind::ExecutionStarted { input, role_arn, through });
         match self.trial {
             None => {
                 self.set_deadline();
-                self.open_frame(None, ContainerId::ROOT, 0, input);
+                let child = facts.child.as_ref();
+                let container = child.map_or(ContainerId::ROOT, |child| ContainerId(child.container));
+                self.open_frame(None, container, 0, input);
             }
             // The deadline of a machine is not that of one of its states.
             Some(trial) => self.open_trial(trial, input),
@@ -172,10 +175,13 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The machine's TimeoutSeconds begin, or the five minutes of an EXPRESS execution where those are shorter.
+    /// The machine's TimeoutSeconds begin, or the five minutes of an EXPRESS execution where those are shorter. The former
+    /// are for the whole machine, and not for the one container that a Map Run's child runs.
     pub(crate) fn set_deadline(&mut self) {
-        let longest = self.execution.facts().express.then_some(EXPRESS_SECONDS_MAX);
-        let Some(seconds) = self.machine.timeout_seconds.into_iter().chain(longest).min() else { return };
+        let facts = self.execution.facts();
+        let longest = facts.express.then_some(EXPRESS_SECONDS_MAX);
+        let own = self.machine.timeout_seconds.filter(|_| facts.child.is_none());
+        let Some(seconds) = own.into_iter().chain(longest).min() else { return };
         let number = self.number();
         let timer = Timer { id: TimerId::of_execution(number), due_ms: self.after_seconds(seconds) };
         self.execution.deadline = Some(timer);

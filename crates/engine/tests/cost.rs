@@ -54,6 +54,7 @@ fn a_large_map_fails_and_is_redriven_at_the_price_of_one_iteration() {
         express: false,
         log: None,
         origin: Origin::default(),
+        child: None,
     };
     let mut execution = Execution::new();
     step(&machine, &mut execution, Event::Start(Box::new(start)), limits);

@@ -107,6 +107,7 @@ fn start(entry: &Json) -> Event {
         express: true,
         log: None,
         origin: engine::Origin::default(),
+        child: None,
     }))
 }
 

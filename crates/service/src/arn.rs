@@ -40,6 +40,11 @@ impl Place {
         self.states("express", &format!("{machine}:{name}"))
     }
 
+    /// A Map Run.
+    pub fn map_run(&self, machine: &str, label: &str, uuid: &str) -> String {
+        self.states("mapRun", &format!("{machine}/{label}:{uuid}"))
+    }
+
     /// An activity.
     pub fn activity(&self, name: &str) -> String {
         self.states("activity", name)

@@ -13,12 +13,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Effect, Event, Moment, TaskId, World};
+use engine::{Effect, Event, Facts, Moment, TaskId, World};
 use store::{ExecutionId, StepWrite, Timer};
 
 use crate::clock::now_ms;
 use crate::live::Live;
 use crate::log::{self, Told};
+use crate::map_run::map_run_arn;
 use crate::owner::Failed;
 use crate::pool::caught;
 use crate::redrive::Amendment;
@@ -126,6 +127,10 @@ struct Surroundings<'a> {
 impl World for Surroundings<'_> {
     fn token(&self, task: TaskId) -> String {
         self.shared.tokens.seal(self.execution, task)
+    }
+
+    fn map_run_arn(&self, facts: &Facts, task: TaskId, state: &str, label: Option<&str>) -> String {
+        map_run_arn(self.shared.place(), facts, task, state, label)
     }
 
     fn has_activity(&self, arn: &str) -> bool {

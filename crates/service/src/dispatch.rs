@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use asl::machine::{Body, Machine};
+use asl::machine::Body;
 use asl::states::task::{Pattern, Resource};
 use connect::{Call, Connector, Outcome};
 use engine::{Event, Execution, TaskId};
@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::express;
 use crate::live::Live;
+use crate::map_run::{self, MAP_RUN_ROW};
 use crate::owner::Failed;
+use crate::pace::Compiled;
 use crate::refusal::Refusal;
 use crate::service::Shared;
 
@@ -70,10 +72,14 @@ pub(crate) fn call(
     shared: &Arc<Shared>,
     id: ExecutionId,
     execution: &Execution,
-    machine: &Machine,
+    definition: &Arc<Compiled>,
     task: TaskId,
     again: bool,
 ) {
+    if execution.map_run(task).is_some() {
+        return map_run::begin(shared, id, execution, definition, task);
+    }
+    let machine = &definition.machine;
     let Some(view) = execution.task(task).filter(|view| view.calling) else { return };
     let Body::Task(state) = &machine.state(view.state).body else { return };
     let call = Call {
@@ -241,16 +247,35 @@ impl Drop for Wanted {
 /// Pushes again what was in flight when the server went down.
 pub(crate) async fn reissue(shared: &Arc<Shared>) -> Result<(), Refusal> {
     let mut after = None;
+    let mut map_runs = Vec::new();
     loop {
         let rows = shared.store.outbox(Shards::ALL, after, ROWS_PER_READ).await?;
-        let Some((last, row)) = rows.last() else { return Ok(()) };
+        let Some((last, row)) = rows.last() else { break };
         after = Some((*last, row.id));
+        let (own, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, row)| row.body == MAP_RUN_ROW);
+        map_runs.extend(own.into_iter().map(|(id, _)| id));
         // The rows of an execution lie together: a Map with a thousand calls out is loaded once.
         for rows in rows.chunk_by(|(one, _), (other, _)| one == other) {
             match rows {
                 [(id, row)] if row.id == express::ROW => express::run_again(shared, *id, &row.body),
                 rows => reissue_rows(shared, rows).await?,
             }
+        }
+    }
+    // Now that every parent has asked for its runs: the others have no parent that wants them.
+    map_runs.retain(|id| shared.map_runs.get(*id).is_none());
+    shared.underway.spawn(end_orphans(shared.clone(), map_runs));
+    Ok(())
+}
+
+async fn end_orphans(shared: Arc<Shared>, map_runs: Vec<ExecutionId>) {
+    for id in map_runs {
+        let ended = tokio::select! {
+            ended = map_run::end_orphan(&shared, id) => ended,
+            () = shared.stopping() => return,
+        };
+        if let Err(refusal) = ended {
+            tracing::error!(map_run = %id, %refusal, "a Map Run whose execution is over is ended at the next start");
         }
     }
 }
@@ -270,7 +295,7 @@ async fn reissue_rows(shared: &Arc<Shared>, rows: &[(ExecutionId, OutboxRow)]) -
     match load(shared, id).await {
         Ok(Some(live)) => {
             for (_, row) in rows {
-                call(shared, id, &live.execution, &live.definition.machine, TaskId(row.id), true);
+                call(shared, id, &live.execution, &live.definition, TaskId(row.id), true);
             }
         }
         Ok(None) => tracing::error!(execution = %id, "an outbox row belongs to no execution"),

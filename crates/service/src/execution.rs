@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::{Execution, Origin, PayloadId, Start, Status};
+use engine::{Child, Execution, Origin, PayloadId, Start, Status};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::Listing;
@@ -53,6 +53,8 @@ pub struct ExecutionRecord {
     pub origin: Origin,
     /// The step that this was written with: the execution's version in the store, until it goes on.
     pub step: u32,
+    /// What it is when a Map Run started it.
+    pub child: Option<Child>,
 }
 
 impl ExecutionRecord {
@@ -83,13 +85,16 @@ impl ExecutionRecord {
             events: execution.next_event() - 1,
             origin: facts.origin.clone(),
             step: execution.step,
+            child: facts.child.clone(),
         }
     }
 
     /// Its list row: running executions by start or redrive, closed ones by end (asl-facts 6).
     pub(crate) fn listing(&self) -> Listing {
+        // Children are listed by their Map Run: the machine's own list does not show them.
+        let group = self.child.as_ref().map_or(&self.machine_arn, |child| &child.map_run_arn);
         Listing {
-            group: group_of(&self.machine_arn),
+            group: group_of(group),
             also: self
                 .origin
                 .version_arn
@@ -161,6 +166,7 @@ impl Ordered {
             express: false,
             log: LogPlan::of(machine.logging.as_ref()).map(|plan| plan.kept()),
             origin,
+            child: None,
         }
     }
 }
@@ -190,7 +196,7 @@ pub struct Described {
 /// What ListExecutions asks for.
 #[derive(Clone, Debug, Default)]
 pub struct ListExecutions {
-    /// The ARN of a machine, of a version, or of an alias.
+    /// The ARN of a machine, of a version, of an alias, or of a Map Run.
     pub machine_arn: String,
     /// Only these.
     pub status: Option<Status>,

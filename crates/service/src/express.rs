@@ -207,6 +207,7 @@ impl From<KeptStart> for Start {
             express: true,
             log: kept.log.map(Into::into),
             origin: kept.origin,
+            child: None,
         }
     }
 }

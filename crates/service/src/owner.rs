@@ -303,9 +303,10 @@ impl Owner {
             Ok(StepOutcome::Committed { .. }) => {
                 let live = slot.live.insert(live);
                 self.shared.count_open(live);
-                self.shared.perform(id, &live.execution, &live.definition.machine, effects);
+                self.shared.perform(id, &live.execution, &live.definition, effects);
                 if live.execution.stopped_ms.is_some() {
                     self.shared.closings.closed(id);
+                    self.shared.map_runs.ended(&live.execution);
                 }
                 let task = task_of(&job.event).and_then(|task| live.execution.task(task));
                 answer(job, Ok(Answer { record: live.record(), task }));

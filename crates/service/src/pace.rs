@@ -50,8 +50,8 @@ impl Compiled {
     pub(crate) fn may_take_long(&self, bytes: usize, event: &Event) -> bool {
         let brought = match event {
             Event::Start(start) => start.input.len(),
-            Event::TaskSucceeded { output, .. } => output.len(),
-            Event::Timer(_) | Event::TaskFailed { .. } | Event::Redrive(_) => 0,
+            Event::TaskSucceeded { output, .. } | Event::MapRunSucceeded { output, .. } => output.len(),
+            Event::Timer(_) | Event::TaskFailed { .. } | Event::MapRunFailed { .. } | Event::Redrive(_) => 0,
             // These move no frame into another state.
             Event::TaskTaken { .. }
             | Event::TaskDelivered(_)
@@ -83,7 +83,9 @@ fn visits_max(machine: &Machine) -> Option<usize> {
     if machine.has_expressions {
         return None;
     }
-    let maps = machine.states.iter().any(|state| matches!(state.body, Body::Map(_)));
+    // A Distributed Map is one visit: its items are not looked at.
+    let inline = |body: &Body| matches!(body, Body::Map(map) if map.distributed.is_none());
+    let maps = machine.states.iter().any(|state| inline(&state.body));
     (!maps && !runs_in_circles(machine)).then_some(machine.states.len())
 }
 

@@ -24,6 +24,9 @@ use crate::service::Service;
 
 /// Why an execution of a machine that goes, or is gone, is not redriven (asl-facts 6).
 const DELETING: &str = "State machine is in DELETING status";
+/// Why a Map Run's child is not redriven by itself. The text is ours.
+const OF_MAP_RUN: &str =
+    "The execution was started by a Map Run: redrive the execution that the Map Run belongs to";
 /// What the revision before the first update is called (asl-facts 5).
 const INITIAL: &str = "INITIAL";
 
@@ -108,6 +111,9 @@ impl Service {
     /// No such execution; it cannot be redriven; or what the extended mode asks for does not fit it.
     pub async fn redrive_execution(&self, request: RedriveExecution) -> Result<i64, Refusal> {
         let (id, record) = self.execution_record(&request.arn).await?;
+        if record.child.is_some() {
+            return Err(Refusal::ExecutionNotRedrivable(OF_MAP_RUN.into()));
+        }
         let machine = self.machine_of(&record).await?;
         let machine = machine.ok_or_else(|| Refusal::ExecutionNotRedrivable(DELETING.into()))?;
         if record.status != Status::Running {
@@ -211,6 +217,10 @@ impl Service {
         let why = NotRedrivable::why(record.status, started_ms, stopped_ms, record.events, now_ms(), limits);
         if let Some(why) = why {
             return Ok(Some(why.to_string()));
+        }
+        if record.child.is_some() {
+            // Its Map Run could; its machine is but a part of another.
+            return Ok(None);
         }
         Ok(self.machine_of(record).await?.is_none().then(|| DELETING.to_owned()))
     }

@@ -77,6 +77,12 @@ pub enum Refusal {
     /// The execution cannot be redriven; the text is that of `redriveStatusReason`.
     #[error("not redrivable: {0}")]
     ExecutionNotRedrivable(String),
+    /// No Map Run has this ARN.
+    #[error("no Map Run {0}")]
+    MapRunDoesNotExist(String),
+    /// The Map Run has ended, so that nothing of it can be changed.
+    #[error("the Map Run {0} has ended")]
+    MapRunCompleted(String),
     /// No activity has this ARN.
     #[error("no activity {0}")]
     ActivityDoesNotExist(String),

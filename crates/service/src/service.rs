@@ -9,14 +9,13 @@ use std::time::Duration;
 use asl::MachineType;
 use asl::diagnostic::Diagnostic;
 use asl::jsonata::Jsonata;
-use asl::machine::Machine;
-use connect::Connector;
+use connect::{Connector, Datasets, NoDatasets};
 use engine::{Effect, Event, Execution, Limits, Status};
 use futures::FutureExt;
 use jsonata::Evaluator;
 use store::{
-    Catalogue, Committer, Direction, ExecutionId, Expect, ListQuery, Order, PutOutcome, SHARDS, Store,
-    StoreError, Timer,
+    Catalogue, Committer, CommitterHandle, Direction, ExecutionId, Expect, ListQuery, Order, PutOutcome,
+    SHARDS, Store, StoreError, Timer,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -36,7 +35,9 @@ use crate::history::{self, HistoryPage, HistoryRange};
 use crate::live::Live;
 use crate::log::{self, LogSink, NoLogs, Told};
 use crate::machine::{Changed, CreateMachine, MachineRecord, Machines, UpdateMachine, decode};
+use crate::map_run::MapRuns;
 use crate::owner::{Answer, Failed, JOBS_MAX, Job, Owner};
+use crate::pace::Compiled;
 use crate::pool::Pool;
 use crate::quota::Quotas;
 use crate::redrive::Underway;
@@ -58,7 +59,7 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 const STOPS_PER_PAGE: usize = 100;
 
 /// How a service runs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ServiceOptions {
     /// Where it is.
     pub place: Place,
@@ -74,6 +75,8 @@ pub struct ServiceOptions {
     pub jsonata: Arc<dyn Jsonata>,
     /// Where executions are logged.
     pub logs: Arc<dyn LogSink>,
+    /// Where Map Runs read their items and write their results.
+    pub datasets: Arc<dyn Datasets>,
 }
 
 impl ServiceOptions {
@@ -88,6 +91,7 @@ impl ServiceOptions {
             calls_max: 1000,
             express_max: 2000,
             jsonata,
+            datasets: Arc::new(NoDatasets),
             logs: Arc::new(NoLogs),
         }
     }
@@ -108,6 +112,8 @@ pub(crate) struct Shared {
     pub(crate) alarm: Alarm,
     pub(crate) closings: Closings,
     pub(crate) redrives: Underway,
+    pub(crate) map_runs: MapRuns,
+    pub(crate) committer: CommitterHandle,
     pub(crate) dispatch: Dispatch,
     pub(crate) express: Express,
     pub(crate) tokens: Tokens,
@@ -175,20 +181,27 @@ impl Shared {
         self.options.logs.tell(told);
     }
 
+    pub(crate) fn datasets(&self) -> &dyn Datasets {
+        &*self.options.datasets
+    }
+
     /// Performs the effects of a step that is durable.
     pub(crate) fn perform(
         self: &Arc<Self>,
         id: ExecutionId,
         execution: &Execution,
-        machine: &Machine,
+        definition: &Arc<Compiled>,
         effects: Vec<Effect>,
     ) {
         for effect in effects {
             match effect {
                 Effect::SetTimer(timer) => self.alarm.set(timer.due_ms),
                 Effect::Offer { activity, .. } => self.activities.offered(&activity),
-                Effect::Call(task) => dispatch::call(self, id, execution, machine, task, false),
-                Effect::Settle(task) => self.dispatch.settled(id, task),
+                Effect::Call(task) => dispatch::call(self, id, execution, definition, task, false),
+                Effect::Settle(task) => {
+                    self.dispatch.settled(id, task);
+                    self.map_runs.settled(id, task);
+                }
                 Effect::ClearTimer(_) | Effect::Withdraw { .. } => {}
             }
         }
@@ -226,7 +239,7 @@ impl Shared {
         self.send(execution, event, None, Some(timer)).await
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         execution: ExecutionId,
         event: Event,
@@ -332,6 +345,8 @@ impl Service {
             alarm: Alarm::new(),
             closings: Closings::default(),
             redrives: Underway::new(catalogue),
+            map_runs: MapRuns::default(),
+            committer: committer.clone(),
             dispatch: Dispatch::new(connector, options.calls_max),
             express: Express::new(committer.clone(), options.express_max),
             tokens,
@@ -687,10 +702,14 @@ impl Service {
     /// ListExecutions.
     ///
     /// # Errors
-    /// No such machine, or a cursor that is none.
+    /// No such machine or Map Run, or a cursor that is none.
     pub async fn list_executions(&self, request: ListExecutions) -> Result<ExecutionPage, Refusal> {
-        if self.shared.resolve(&request.machine_arn).await?.revision.express {
-            return Err(Refusal::StateMachineTypeNotSupported(String::new()));
+        match StatesArn::parse(&request.machine_arn, &["stateMachine", "mapRun"])?.kind {
+            "mapRun" => _ = self.map_run(&request.machine_arn).await?,
+            _ if self.shared.resolve(&request.machine_arn).await?.revision.express => {
+                return Err(Refusal::StateMachineTypeNotSupported(String::new()));
+            }
+            _ => {}
         }
         self.page(request).await
     }

@@ -226,6 +226,7 @@ impl Running {
             express: true,
             log: None,
             origin: engine::Origin::default(),
+            child: None,
         };
         Running {
             machine,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use asl::machine::{Body, Machine, StateId};
 use asl::states::task::{Pattern, Resource, Task};
 use engine::{
-    Change, Effect, Event, Execution, HistoryEvent, Limits, Moment, PayloadId, Start, Status, TaskId,
-    Transition, World, apply,
+    Change, Effect, Event, Execution, Failure, HistoryEvent, Limits, Moment, PayloadId, Start, Status,
+    TaskId, Transition, World, apply,
 };
 
 use crate::outcome::{Outcome, Visit, path};
@@ -76,6 +76,10 @@ pub fn run<S: Script>(
     Ok(Outcome::new(&run.execution, run.history, run.texts))
 }
 
+/// Why a Distributed Map fails here.
+const NO_MAP_RUNS: &str = "Loveless does not run the Distributed Map '{}' in a test of one execution: test the states of its item processor as a \
+     machine of their own";
+
 /// An execution on its way.
 struct Run<'a> {
     machine: &'a Machine,
@@ -142,7 +146,15 @@ impl<'a> Run<'a> {
     fn answer<S: Script>(&mut self, id: TaskId, script: &mut S) -> Result<(), S::Trouble> {
         let Some(view) = self.execution.task(id) else { return Ok(()) };
         let state = self.machine.state(view.state);
-        let Body::Task(task) = &state.body else { return Ok(()) };
+        let Body::Task(task) = &state.body else {
+            // A Map Run is many executions, and here is one: it fails in words that say so.
+            let failure = Failure {
+                error: Some("States.Runtime".into()),
+                cause: Some(NO_MAP_RUNS.replace("{}", &state.name).into()),
+            };
+            self.apply(Event::MapRunFailed { task: id, failure });
+            return Ok(());
+        };
         if view.offered {
             self.apply(Event::TaskTaken { task: id, worker: None });
             self.apply(Event::TaskDelivered(id));

@@ -28,6 +28,7 @@ fn start(input: &str) -> Start {
         express: false,
         log: None,
         origin: engine::Origin::default(),
+        child: None,
     }
 }
 

@@ -14,7 +14,10 @@ use crate::shape::{
 };
 
 /// The statuses, in the order in which AWS's message lists them (recorded).
-const STATUSES: &[&str] = &["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
+const STATUSES: &[&str] = &["SUCCEEDED", "TIMED_OUT", PENDING_REDRIVE, "ABORTED", "FAILED", "RUNNING"];
+
+/// The status of children that wait to be redriven.
+const PENDING_REDRIVE: &str = "PENDING_REDRIVE";
 
 pub(super) const TRACE_HEADER: Kind =
     Kind::Text { min: 0, max: 256, pattern: Some(Pattern { text: "\\p{ASCII}*", holds: str::is_ascii }) };
@@ -40,8 +43,14 @@ pub(super) const STOP: &[Member] =
 
 pub(super) async fn start(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
     let in_body = members.text("traceHeader");
+    let machine_arn = members.required("stateMachineArn");
+    // `…:stateMachine:NAME/LABEL` is the machine of a Map Run's children.
+    if machine_arn.contains(":stateMachine:") && machine_arn.contains('/') {
+        let why = format!("StartExecution does not support labeled state machine ARNs: '{machine_arn}'");
+        return Err(WireError::validation(why).with("reason", "API_DOES_NOT_SUPPORT_LABELED_ARNS"));
+    }
     let request = StartExecution {
-        machine_arn: members.required("stateMachineArn"),
+        machine_arn,
         name: members.text("name"),
         input: members.text("input"),
         trace_header: call.trace_header.clone().or(in_body),
@@ -64,7 +73,12 @@ pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Re
         }
     }
     let redrivable = described.not_redrivable.is_none();
-    answer["redriveStatus"] = if redrivable { "REDRIVABLE" } else { "NOT_REDRIVABLE" }.into();
+    let status = match (redrivable, &record.child) {
+        (true, Some(_)) => "REDRIVABLE_BY_MAP_RUN",
+        (true, None) => "REDRIVABLE",
+        (false, _) => "NOT_REDRIVABLE",
+    };
+    answer["redriveStatus"] = status.into();
     set(&mut answer, "redriveStatusReason", described.not_redrivable);
     set(&mut answer, "traceHeader", record.trace_header);
     set(&mut answer, "error", record.error);
@@ -73,30 +87,33 @@ pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Re
 }
 
 pub(super) async fn list(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
-    if members.text("mapRunArn").is_some() {
-        return Err(WireError::validation(
-            "mapRunArn: Loveless does not support Map Runs yet; use stateMachineArn",
-        ));
-    }
-    let Some(machine_arn) = members.text("stateMachineArn") else {
+    let map_run_arn = members.text("mapRunArn");
+    let of_map_run = map_run_arn.is_some();
+    let ((None, Some(arn)) | (Some(arn), None)) = (members.text("stateMachineArn"), map_run_arn) else {
         return Err(WireError::validation("Exactly one of stateMachineArn and mapRunArn must be specified"));
     };
-    if members.text("redriveFilter").is_some() {
+    let redrive_filter = members.text("redriveFilter");
+    if redrive_filter.is_some() && !of_map_run {
         return Err(WireError::validation("redriveFilter can only be specified together with mapRunArn"));
     }
     let filter = members.text("statusFilter");
+    let pending = filter.as_deref() == Some(PENDING_REDRIVE);
+    if of_map_run && (pending || redrive_filter.as_deref() == Some("REDRIVEN")) {
+        // No child of this server's was redriven, and none waits for it.
+        call.service.describe_map_run(&arn).await?;
+        return Ok(Reply::of(&json!({"executions": []})));
+    }
     let status = filter.as_deref().map(status_named).transpose()?;
-    let question = [machine_arn.as_str(), filter.as_deref().unwrap_or_default()];
+    let question = [arn.as_str(), filter.as_deref().unwrap_or_default()];
     let cursor = match members.text("nextToken") {
         None => None,
         Some(token) => Some(
             page_token::read(PageKind::Executions, &question, &token).ok_or_else(WireError::invalid_token)?,
         ),
     };
-    let request =
-        ListExecutions { machine_arn: machine_arn.clone(), status, cursor, limit: members.page_size() };
+    let request = ListExecutions { machine_arn: arn.clone(), status, cursor, limit: members.page_size() };
     let page = call.service.list_executions(request).await?;
-    let executions: Vec<Value> = page.executions.iter().map(summary).collect();
+    let executions: Vec<Value> = page.executions.iter().map(listed).collect();
     let mut answer = json!({"executions": executions});
     let next = page.next.map(|place| page_token::write(PageKind::Executions, &question, &place));
     set(&mut answer, "nextToken", next);
@@ -107,6 +124,13 @@ pub(super) async fn stop(call: &Call<'_>, mut members: Members) -> Result<Reply,
     let arn = members.required("executionArn");
     let stopped_ms = call.service.stop_execution(&arn, members.text("error"), members.text("cause")).await?;
     Ok(Reply::of(&json!({"stopDate": seconds(stopped_ms)})))
+}
+
+/// An entry of a list; a Map Run's children show how many items they have.
+fn listed(record: &ExecutionRecord) -> Value {
+    let mut shown = summary(record);
+    set(&mut shown, "itemCount", record.child.as_ref().map(|child| child.items));
+    shown
 }
 
 /// What a list shows of an execution; describing it shows this and more.
@@ -123,6 +147,7 @@ fn summary(record: &ExecutionRecord) -> Value {
     set(&mut shown, "stopDate", record.stopped_ms.map(seconds));
     set(&mut shown, "stateMachineVersionArn", record.origin.version_arn.as_deref());
     set(&mut shown, "stateMachineAliasArn", record.origin.alias_arn.as_deref());
+    set(&mut shown, "mapRunArn", record.child.as_ref().map(|child| child.map_run_arn.as_str()));
     shown
 }
 

@@ -168,6 +168,11 @@ pub(super) async fn describe_for_execution(
         "tracingConfiguration": tracing(machine.as_ref().and_then(|machine| machine.tracing.clone())),
         "encryptionConfiguration": encryption(machine.as_ref().and_then(|machine| machine.encryption.clone())),
     });
+    if let Some(child) = &execution.child {
+        // The machine of a Map Run's children is named `machine/label`.
+        set(&mut answer, "mapRunArn", Some(child.map_run_arn.as_str()));
+        set(&mut answer, "label", execution.machine_name.split_once('/').map(|(_, label)| label));
+    }
     set(&mut answer, "revisionId", revision_id);
     set(&mut answer, "variableReferences", variable_references(call, &execution.definition).await?);
     Ok(Reply::of(&answer))

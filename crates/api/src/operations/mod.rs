@@ -9,6 +9,7 @@ mod executions;
 mod express;
 mod history;
 mod machines;
+mod map_runs;
 mod redrive;
 mod storage;
 mod tags;
@@ -77,7 +78,7 @@ pub(crate) const OPERATIONS: [&str; 37] = [
 ];
 
 /// The operations of the API that this server does not have.
-pub(crate) const NOT_YET: &[&str] = &["DescribeMapRun", "ListMapRuns", "UpdateMapRun"];
+pub(crate) const NOT_YET: &[&str] = &[];
 
 /// Performs an operation by its name.
 pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Result<Reply, WireError> {
@@ -109,6 +110,9 @@ pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Re
         "RedriveExecution" => redrive::redrive(call, read(body, redrive::REDRIVE)?).await,
         "StopExecution" => executions::stop(call, read(body, executions::STOP)?).await,
         "GetExecutionHistory" => history::page(call, read(body, history::HISTORY)?).await,
+        "DescribeMapRun" => map_runs::describe(call, read(body, map_runs::DESCRIBE)?).await,
+        "ListMapRuns" => map_runs::list(call, read(body, map_runs::LIST)?).await,
+        "UpdateMapRun" => map_runs::update(call, read(body, map_runs::UPDATE)?).await,
         "CreateActivity" => activities::create(call, read(body, activities::CREATE)?).await,
         "DescribeActivity" => activities::describe(call, read(body, activities::DESCRIBE)?).await,
         "DeleteActivity" => activities::delete(call, read(body, activities::DELETE)?).await,

@@ -1,13 +1,19 @@
 //! Map: runs one container for each item of an array, some of them at a time; the result is the array of outputs.
 //!
-//! This release runs Maps inline. A Distributed Map is refused when the machine is created, not when it runs.
+//! An inline Map runs them inside its execution. A Distributed Map runs each as an execution of its own, and has more
+//! fields for it (`map/distributed.rs`).
+
+pub mod distributed;
+
+use std::sync::Arc;
 
 use crate::diagnostic::Diagnostics;
 use crate::fields::Fields;
 use crate::jsonata::{self, Sees};
 use crate::machine::{ContainerId, Payload, Quantity};
-use crate::parse::{Names, Parser};
+use crate::parse::{MachineType, Names, Parser};
 use crate::path::Path;
+use crate::states::map::distributed::{Distributed, LABEL_CHARS_MAX};
 use crate::states::work::Work;
 
 /// The most iterations that an inline Map runs at a time, whatever it asks for (asl-facts 16.1).
@@ -31,7 +37,18 @@ pub struct Map {
     /// `ToleratedFailureCount`.
     pub tolerated_failure_count: Option<Quantity>,
     /// `ToleratedFailurePercentage`.
-    pub tolerated_failure_percentage: Option<Quantity>,
+    pub tolerated_failure_percentage: Option<Percentage>,
+    /// What it has when it is distributed.
+    pub distributed: Option<Distributed>,
+}
+
+/// A percentage, which may have a part of one.
+#[derive(Debug)]
+pub enum Percentage {
+    /// Written in the definition.
+    Fixed(f64),
+    /// The path or the expression that finds it.
+    Found(Quantity),
 }
 
 /// Where the array is.
@@ -59,7 +76,7 @@ impl Map {
         parser: &mut Parser<'_>,
         depth: usize,
     ) -> Option<Map> {
-        let processor = processor(fields, parser, depth);
+        let (processor, mode) = processor(fields, parser, depth);
         let diagnostics = &mut parser.diagnostics;
         let items = items(fields, diagnostics);
         let selector = fields.payload("ItemSelector", Sees::Input, diagnostics);
@@ -81,13 +98,13 @@ impl Map {
         );
         let tolerated_failure_percentage =
             fields.percentage("ToleratedFailurePercentage", "ToleratedFailurePercentagePath", diagnostics);
-        label(fields, parser);
+        let label = label(fields, parser);
         let diagnostics = &mut parser.diagnostics;
-        for field in ["ItemReader", "ItemBatcher", "ResultWriter"] {
-            if fields.take(field).is_some() {
-                refuse_distributed(fields.at(field), diagnostics);
-            }
-        }
+        // An inline Map has none of the other fields, and says so as of any field that it does not have.
+        let distributed = match mode {
+            Mode::Inline => None,
+            Mode::Distributed { express } => Some(Distributed::parse(fields, express, label, diagnostics)),
+        };
         let work = Work::parse(fields, names, diagnostics)?;
         Some(Map {
             work,
@@ -98,6 +115,7 @@ impl Map {
             max_concurrency,
             tolerated_failure_count,
             tolerated_failure_percentage,
+            distributed,
         })
     }
 }
@@ -112,18 +130,35 @@ fn items(fields: &mut Fields<'_>, diagnostics: &mut Diagnostics) -> Option<Items
     query.map(Items::Query).or_else(|| fields.path("ItemsPath", diagnostics).map(Items::Path))
 }
 
-fn label(fields: &mut Fields<'_>, parser: &mut Parser) {
+fn label(fields: &mut Fields<'_>, parser: &mut Parser) -> Option<Arc<str>> {
     let at = fields.at("Label");
-    if let Some(label) = fields.string("Label", &mut parser.diagnostics) {
-        if label.chars().count() > 40 {
-            parser.diagnostics.schema(at.clone(), "Label must have at most 40 characters");
-        }
-        parser.label(label, &at);
+    let label = fields.string("Label", &mut parser.diagnostics)?;
+    let length = label.chars().count();
+    if length == 0 {
+        parser.diagnostics.schema(at.clone(), "Value cannot be empty");
     }
+    if length > LABEL_CHARS_MAX {
+        parser.diagnostics.schema(at.clone(), "Label must have at most 40 characters");
+    }
+    // It becomes a part of ARNs, so that the rules of names hold for it (asl-facts 5).
+    if label.chars().any(|letter| {
+        letter.is_whitespace() || letter.is_control() || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(letter)
+    }) {
+        parser.diagnostics.schema(at.clone(), "Label has a character that labels cannot have");
+    }
+    parser.label(label.clone(), &at);
+    Some(label)
+}
+
+/// How the iterations run.
+#[derive(Clone, Copy)]
+enum Mode {
+    Inline,
+    Distributed { express: bool },
 }
 
 /// `ItemProcessor` or `Iterator`.
-fn processor(fields: &mut Fields<'_>, parser: &mut Parser<'_>, depth: usize) -> Option<ContainerId> {
+fn processor(fields: &mut Fields<'_>, parser: &mut Parser<'_>, depth: usize) -> (Option<ContainerId>, Mode) {
     let (field, other) =
         if fields.has("Iterator") { ("Iterator", "ItemProcessor") } else { ("ItemProcessor", "Iterator") };
     if fields.has(other) {
@@ -135,36 +170,55 @@ fn processor(fields: &mut Fields<'_>, parser: &mut Parser<'_>, depth: usize) -> 
     }
     fields.take(other);
     let at = fields.at(field);
-    let object = fields.object(field, &mut parser.diagnostics)?;
+    let Some(object) = fields.object(field, &mut parser.diagnostics) else { return (None, Mode::Inline) };
     let mut processor = Fields::new(object, at);
     processor.take("Comment");
-    processor_config(&mut processor, &mut parser.diagnostics);
+    let mode = processor_config(&mut processor, parser.machine_type, &mut parser.diagnostics);
+    // Children that are EXPRESS cannot do what express machines cannot.
+    let around = parser.machine_type;
+    if let Mode::Distributed { express: true } = mode {
+        parser.machine_type = MachineType::Express;
+    }
     let container = parser.container(&mut processor, depth + 1);
+    parser.machine_type = around;
     processor.finish(&mut parser.diagnostics);
-    container
+    (container, mode)
 }
 
-fn processor_config(processor: &mut Fields<'_>, diagnostics: &mut Diagnostics) {
+fn processor_config(
+    processor: &mut Fields<'_>,
+    machine_type: MachineType,
+    diagnostics: &mut Diagnostics,
+) -> Mode {
     let at = processor.at("ProcessorConfig");
-    let Some(object) = processor.object("ProcessorConfig", diagnostics) else { return };
+    let Some(object) = processor.object("ProcessorConfig", diagnostics) else { return Mode::Inline };
     let mut config = Fields::new(object, at);
-    match config.string("Mode", diagnostics).as_deref() {
-        None | Some("INLINE") => {}
-        Some("DISTRIBUTED") => refuse_distributed(config.at("Mode"), diagnostics),
+    let distributed = match config.string("Mode", diagnostics).as_deref() {
+        None | Some("INLINE") => false,
+        Some("DISTRIBUTED") => true,
         Some(_) => {
             let message = "Value should be one of the following: [INLINE, DISTRIBUTED]";
             diagnostics.schema(config.at("Mode"), message);
+            false
         }
+    };
+    if distributed && machine_type == MachineType::Express {
+        // After the recorded texts of other refusals (asl-facts 17.8).
+        let message = "Express state machine does not support Map states in DISTRIBUTED mode";
+        diagnostics.schema(config.at("Mode"), message);
     }
-    if let Some(kind) = config.string("ExecutionType", diagnostics)
-        && !["STANDARD", "EXPRESS"].contains(&&*kind)
-    {
-        let message = "Value should be one of the following: [STANDARD, EXPRESS]";
-        diagnostics.schema(config.at("ExecutionType"), message);
+    if distributed && !config.has("ExecutionType") {
+        config.missing("ExecutionType", diagnostics);
     }
+    let express = match config.string("ExecutionType", diagnostics).as_deref() {
+        None | Some("STANDARD") => false,
+        Some("EXPRESS") => true,
+        Some(_) => {
+            let message = "Value should be one of the following: [STANDARD, EXPRESS]";
+            diagnostics.schema(config.at("ExecutionType"), message);
+            false
+        }
+    };
     config.finish(diagnostics);
-}
-
-fn refuse_distributed(at: String, diagnostics: &mut Diagnostics) {
-    diagnostics.schema(at, "Loveless does not run Distributed Maps yet; use an inline Map until it does");
+    if distributed { Mode::Distributed { express } } else { Mode::Inline }
 }

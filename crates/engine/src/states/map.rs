@@ -1,4 +1,7 @@
-//! Map, inline: one frame for each iteration that is running; the next starts when one is done.
+//! Map, inline: one frame for each iteration that is running; the next starts when one is done. A Distributed Map is
+//! one piece of work that is done elsewhere (`map/distributed.rs`).
+
+pub(crate) mod distributed;
 
 use asl::json::Json;
 use asl::jsonata::{Expected, QueryFailure};
@@ -14,24 +17,17 @@ use crate::payload::PayloadId;
 use crate::step::{Data, Site, Step};
 use crate::trial;
 
-pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map) -> Result<Outcome, Raised> {
+pub(crate) fn enter<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &'a Map) -> Result<Outcome, Raised> {
     if step.trial.is_some() {
         return trial::map::enter(step, site, state);
     }
-    let input = step.select(site, &state.work.input, Data::Named(site.input))?;
-    let concurrency =
-        step.count(site, state.max_concurrency.as_ref(), &input, "MaxConcurrencyPath", "integer")?;
-    step.count(site, state.tolerated_failure_count.as_ref(), &input, "ToleratedFailureCountPath", "integer")?;
-    let percentage = step.count(
-        site,
-        state.tolerated_failure_percentage.as_ref(),
-        &input,
-        "ToleratedFailurePercentagePath",
-        "float",
-    )?;
-    if percentage.is_some_and(|percentage| percentage > 100) {
-        return Err(step.runtime(site, "ToleratedFailurePercentage must be between 0 and 100."));
+    if let Some(fields) = &state.distributed {
+        return distributed::enter(step, site, state, fields);
     }
+    let input = step.select(site, &state.work.input, Data::Named(site.input))?;
+    let concurrency = step.count(site, state.max_concurrency.as_ref(), &input, "MaxConcurrencyPath")?;
+    step.count(site, state.tolerated_failure_count.as_ref(), &input, "ToleratedFailureCountPath")?;
+    step.percentage(site, state.tolerated_failure_percentage.as_ref(), &input)?;
     let (items, length) = items(step, site, state, &input)?;
     let items = step.name(items, &site.state.name)?;
     let input = step.name(input, &site.state.name)?;
@@ -80,7 +76,7 @@ pub(crate) fn items<'a>(
 }
 
 /// What there is to iterate over is no array.
-fn not_an_array<'a>(step: &Step<'a>, site: &Site<'a>, state: &Map, items: &Data) -> Raised {
+pub(super) fn not_an_array<'a>(step: &Step<'a>, site: &Site<'a>, state: &Map, items: &Data) -> Raised {
     if state.in_jsonata {
         let text = format!("Map state input must be an array but was: {}", shown(&step.value(items)));
         return step.query_failed(site, QueryFailure { location: None, text });

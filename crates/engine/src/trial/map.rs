@@ -36,20 +36,16 @@ fn numbers<'a>(
     input: &Data,
     items: usize,
 ) -> Result<MapNumbers, Raised> {
-    let concurrency =
-        step.count(site, state.max_concurrency.as_ref(), input, "MaxConcurrencyPath", "integer")?;
+    let concurrency = step.count(site, state.max_concurrency.as_ref(), input, "MaxConcurrencyPath")?;
     let count = state.tolerated_failure_count.as_ref();
-    let tolerated_count = step.count(site, count, input, "ToleratedFailureCountPath", "integer")?;
+    let tolerated_count = step.count(site, count, input, "ToleratedFailureCountPath")?;
     let percentage = state.tolerated_failure_percentage.as_ref();
-    let percentage = step.count(site, percentage, input, "ToleratedFailurePercentagePath", "float")?;
-    if percentage.is_some_and(|percentage| percentage > 100) {
-        return Err(step.runtime(site, "ToleratedFailurePercentage must be between 0 and 100."));
-    }
+    let tolerated_percentage = step.percentage(site, percentage, input)?;
     Ok(MapNumbers {
         items,
         concurrency: concurrency.unwrap_or_default(),
         tolerated_count,
-        tolerated_percentage: percentage.map(|percentage| percentage as f64),
+        tolerated_percentage,
     })
 }
 

@@ -11,6 +11,8 @@
 //! {"event": "task_succeeded", "state": "Work", "nth": 1, "output_text": "[1, 2]"}
 //! {"event": "task_failed", "state": "Work", "error": "E", "cause": "C"}
 //! {"event": "task_delivered"|"task_returned"|"heartbeat", "state": "Work"}
+//! {"event": "map_run_succeeded", "state": "Work", "output": []}
+//! {"event": "map_run_failed", "state": "Work", "error": "E", "cause": "C"}
 //! {"event": "stop", "error": "E", "cause": "C"}
 //! {"event": "redrive", "token": "t"}
 //! {"event": "redrive", "from": "Work", "input": {}, "onto": {"StartAt": "Work", "States": {}}}
@@ -128,8 +130,8 @@ impl Case {
         let common: &[&str] = match kind {
             "timer" => &["timer"],
             "task_taken" => &["worker"],
-            "task_succeeded" | "task_submitted" => &["output", "output_text"],
-            "task_failed" | "stop" => &["error", "cause"],
+            "task_succeeded" | "task_submitted" | "map_run_succeeded" => &["output", "output_text"],
+            "task_failed" | "map_run_failed" | "stop" => &["error", "cause"],
             "redrive" => &["token", "from", "input", "onto"],
             _ => &[],
         };
@@ -184,6 +186,16 @@ impl Case {
                         let failure = engine::Failure { error: text("error"), cause: text("cause") };
                         let words = format!(" {name}{}", failure_words(&failure));
                         (Event::TaskFailed { task, error: failure.error, cause: failure.cause }, words)
+                    }
+                    "map_run_succeeded" => {
+                        let output = output()?;
+                        let words = format!(" {name} output={}", shown(&output));
+                        (Event::MapRunSucceeded { task, output }, words)
+                    }
+                    "map_run_failed" => {
+                        let failure = engine::Failure { error: text("error"), cause: text("cause") };
+                        let words = format!(" {name}{}", failure_words(&failure));
+                        (Event::MapRunFailed { task, failure }, words)
                     }
                     _ => return Err(format!("there is no event '{kind}'")),
                 }

@@ -139,7 +139,12 @@ impl Makers<'_> {
                 self.worker(&mut state, names);
             }
             "Map" => {
-                state.insert("ItemProcessor".into(), Json::from(self.container(depth + 1)));
+                let mut processor = self.container(depth + 1);
+                if self.dice.chance(30) {
+                    let config = Json::object([("Mode", "DISTRIBUTED"), ("ExecutionType", "STANDARD")]);
+                    processor.insert("ProcessorConfig".into(), config);
+                }
+                state.insert("ItemProcessor".into(), Json::from(processor));
                 self.map(&mut state);
                 self.worker(&mut state, names);
             }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use asl::json::Json;
 use asl::machine::Machine;
 use asl::{MachineType, parse};
-use engine::{Event, Limits, Origin, Redrive, Restart, TaskId, TimerId};
+use engine::{Event, Failure, Limits, Origin, Redrive, Restart, TaskId, TimerId};
 
 use super::dice::Dice;
 use super::machines::{DELETED_ACTIVITY, machine, value};
@@ -106,7 +106,13 @@ fn event(run: &mut Run<'_>, corrected: &Arc<Machine>, dice: &mut Dice) -> Event 
         3 => Event::TaskReturned(task(run, dice)),
         4 => Event::TaskSubmitted { task: task(run, dice), output: value(dice).to_text().into() },
         5..=7 => Event::TaskTaken { task: task(run, dice), worker: text(dice) },
-        8..=9 => Event::TaskFailed { task: task(run, dice), error: text(dice), cause: text(dice) },
+        8..=9 => {
+            let (task, failure) = (task(run, dice), Failure { error: text(dice), cause: text(dice) });
+            match run.live.map_run(task) {
+                Some(_) => Event::MapRunFailed { task, failure },
+                None => Event::TaskFailed { task, error: failure.error, cause: failure.cause },
+            }
+        }
         10..=13 => match due {
             Some((timer, due_ms)) => {
                 run.now_ms = run.now_ms.max(due_ms);
@@ -114,7 +120,13 @@ fn event(run: &mut Run<'_>, corrected: &Arc<Machine>, dice: &mut Dice) -> Event 
             }
             None => Event::Timer(any_timer(run, dice)),
         },
-        _ => Event::TaskSucceeded { task: task(run, dice), output: value(dice).to_text().into() },
+        _ => {
+            let (task, output) = (task(run, dice), value(dice).to_text().into());
+            match run.live.map_run(task) {
+                Some(_) => Event::MapRunSucceeded { task, output },
+                None => Event::TaskSucceeded { task, output },
+            }
+        }
     }
 }
 

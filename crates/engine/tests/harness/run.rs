@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use asl::machine::Machine;
 use engine::{
-    Effect, Event, Execution, Graft, HistoryEvent, Limits, Moment, Origin, PayloadId, Rejected, Restart,
-    Start, Status, TaskId, TimerId, Transition, Unfit, World, apply,
+    Effect, Event, Execution, Facts, Graft, HistoryEvent, Limits, Moment, Origin, PayloadId, Rejected,
+    Restart, Start, Status, TaskId, TimerId, Transition, Unfit, World, apply,
 };
 
 use super::mirror::Mirror;
@@ -30,6 +30,11 @@ pub(crate) struct Surroundings {
 impl World for Surroundings {
     fn token(&self, task: TaskId) -> String {
         format!("token {}", task_name(task))
+    }
+
+    fn map_run_arn(&self, _: &Facts, task: TaskId, state: &str, label: Option<&str>) -> String {
+        let label = label.map_or_else(|| format!("label of {state}"), str::to_owned);
+        format!("arn:aws:states:us-east-1:000000000000:mapRun:machine/{label}:{}", task_name(task))
     }
 
     fn has_activity(&self, arn: &str) -> bool {
@@ -74,6 +79,7 @@ pub(crate) fn start(input: Arc<str>, express: bool, origin: Origin) -> Event {
         express,
         log: None,
         origin,
+        child: None,
     }))
 }
 

@@ -126,5 +126,6 @@ fn start(subject: &Subject<'_>, case: &str, input: Arc<str>) -> Start {
         express: subject.express,
         log: None,
         origin: engine::Origin::default(),
+        child: None,
     }
 }

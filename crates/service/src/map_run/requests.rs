@@ -1,0 +1,106 @@
+//! What is asked of Map Runs: describe, list, change.
+
+use store::{ExecutionId, ListQuery, Order};
+
+use crate::arn::StatesArn;
+use crate::machine::decode;
+use crate::map_run::progress::MapRunLimits;
+use crate::map_run::record::{self, MapRunRecord, MapRunStatus, Stored, runs_of};
+use crate::refusal::Refusal;
+use crate::service::Service;
+
+/// What UpdateMapRun asks for; absent parts stay.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UpdateMapRun {
+    /// Children that may run at a time, 0 for no limit but the service's.
+    pub max_concurrency: Option<u64>,
+    /// Items that may fail.
+    pub tolerated_count: Option<u64>,
+    /// Items of a hundred that may fail.
+    pub tolerated_percentage: Option<f64>,
+}
+
+/// A page of Map Runs, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct MapRunPage {
+    /// The Map Runs.
+    pub map_runs: Vec<MapRunRecord>,
+    /// Where the next page begins.
+    pub next: Option<Vec<u8>>,
+}
+
+impl Service {
+    /// DescribeMapRun.
+    ///
+    /// # Errors
+    /// No such Map Run.
+    pub async fn describe_map_run(&self, arn: &str) -> Result<MapRunRecord, Refusal> {
+        let mut record = self.map_run(arn).await?.record;
+        if record.status == MapRunStatus::Running
+            && let Some(progress) = self.shared().map_runs.get(record.id())
+        {
+            let tally = progress.tally();
+            record.executions = tally.executions;
+            record.items = tally.items;
+        }
+        Ok(record)
+    }
+
+    /// ListMapRuns.
+    ///
+    /// # Errors
+    /// No such execution, or a cursor that is none.
+    pub async fn list_map_runs(
+        &self,
+        execution_arn: &str,
+        cursor: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<MapRunPage, Refusal> {
+        self.describe_execution(execution_arn).await?;
+        let query = ListQuery {
+            group: Some(runs_of(execution_arn)),
+            status: None,
+            cursor: cursor.map(Into::into),
+            limit,
+            order: Order::NewestFirst,
+        };
+        let page = self.shared().store.list(query).await?;
+        let map_runs = page.rows.iter().map(|(_, row)| decode(&row.body)).collect::<Result<_, _>>()?;
+        Ok(MapRunPage { map_runs, next: page.next.map(|cursor| cursor.to_vec()) })
+    }
+
+    /// UpdateMapRun.
+    ///
+    /// # Errors
+    /// No such Map Run, or it has ended.
+    pub async fn update_map_run(&self, arn: &str, request: UpdateMapRun) -> Result<(), Refusal> {
+        loop {
+            let Stored { mut record, version, .. } = self.map_run(arn).await?;
+            if record.status != MapRunStatus::Running {
+                return Err(Refusal::MapRunCompleted(arn.to_owned()));
+            }
+            record.max_concurrency = request.max_concurrency.unwrap_or(record.max_concurrency);
+            record.tolerated_count = request.tolerated_count.or(record.tolerated_count);
+            record.tolerated_percentage = request.tolerated_percentage.or(record.tolerated_percentage);
+            if !record::update(self.shared(), &record, version).await? {
+                continue;
+            }
+            if let Some(progress) = self.shared().map_runs.get(record.id()) {
+                progress.set_limits(MapRunLimits {
+                    max_concurrency: record.max_concurrency,
+                    tolerated_count: record.tolerated_count,
+                    tolerated_percentage: record.tolerated_percentage,
+                });
+            }
+            return Ok(());
+        }
+    }
+
+    /// A Map Run by its ARN.
+    pub(crate) async fn map_run(&self, arn: &str) -> Result<Stored, Refusal> {
+        StatesArn::parse(arn, &["mapRun"])?;
+        let stored = record::load(self.shared(), ExecutionId::of(arn)).await?;
+        let stored = stored.filter(|stored| stored.record.arn == arn);
+        stored.ok_or_else(|| Refusal::MapRunDoesNotExist(arn.to_owned()))
+    }
+}
