@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use api::security::{Credentials, Security};
 use buckets::{Buckets, EndpointConfig, PeerAddress};
 use bytes::Bytes;
-use connect::{Integrations, LambdaConnector, SfnConnector};
+use connect::{Integrations, LambdaConnector, S3Access, S3Datasets, SfnConnector};
 use events::Events;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -78,10 +78,13 @@ impl Running {
         let logs = Logs::open(options.data.join("logs"), logs).context("the logs cannot be opened")?;
         let execution_logs = Arc::new(ExecutionLogs::start(logs.clone())?);
         let logs = LogsEndpoint::new(logs);
+        let datasets = S3Datasets::new(s3_access(&options, credentials.as_ref()))
+            .map_err(|error| anyhow::anyhow!("--s3-endpoint: {error}"))?;
         let mut quotas = options.quotas;
         quotas.limits.waited_second_ms = options.waited_second_ms;
         let service_options = ServiceOptions {
             logs: execution_logs.clone(),
+            datasets: Arc::new(datasets),
             quotas,
             retention: options.retention,
             ..ServiceOptions::new(place)
@@ -170,6 +173,23 @@ fn host_options(options: &Options, credentials: Option<&Credentials>) -> HostOpt
         };
     }
     host
+}
+
+/// The store of Map Runs: this server's own, or another one that the environment has the keys of.
+fn s3_access(options: &Options, credentials: Option<&Credentials>) -> S3Access {
+    let own = |(key, secret, token): (&str, &str, Option<&str>)| {
+        (key.to_owned(), secret.to_owned(), token.map(str::to_owned))
+    };
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let credentials = match &options.s3_endpoint {
+        None => credentials.and_then(Credentials::first).map(own),
+        Some(_) => variable("AWS_ACCESS_KEY_ID")
+            .zip(variable("AWS_SECRET_ACCESS_KEY"))
+            .map(|(key, secret)| (key, secret, variable("AWS_SESSION_TOKEN"))),
+    };
+    let endpoint =
+        options.s3_endpoint.clone().unwrap_or_else(|| format!("http://{}", reachable(options.address)));
+    S3Access { endpoint, region: options.region.clone(), credentials }
 }
 
 /// The address by which functions on this machine reach a server that listens everywhere.

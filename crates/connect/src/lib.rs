@@ -2,12 +2,15 @@
 //!
 //! A [`Connector`] performs one pushed task and says how it ended, in the words that a state's Retry and Catch match.
 //! This crate knows the services' request and answer shapes; it refuses to know executions, histories and stores.
+//! [`Datasets`] is what Map Runs read from and write to; [`S3Datasets`] is that over S3.
 //! [`Integrations`] is the connector of a server: AWS Lambda's interface by the function host, and Step Functions' own.
 
 mod answer;
 mod datasets;
 mod lambda_invoke;
 mod nested;
+mod rows;
+mod s3;
 mod sfn;
 
 use std::future::Future;
@@ -19,6 +22,7 @@ use asl::states::task::{Pattern, Resource};
 pub use answer::{check_result, is_known};
 pub use datasets::{Datasets, Items, NoDatasets, ReadItem, Reading, Upload};
 pub use lambda_invoke::LambdaConnector;
+pub use s3::{S3Access, S3Datasets};
 pub use sfn::{Refused, SfnConnector, StepFunctions};
 pub use shapes::Strictness;
 

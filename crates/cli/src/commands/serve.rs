@@ -39,7 +39,8 @@ pub(crate) struct Serve {
     /// A Lambda endpoint for functions that are not registered here.
     #[arg(long, env = "LOVELESS_LAMBDA_ENDPOINT", value_name = "URL")]
     lambda_endpoint: Option<String>,
-    /// An S3-compatible store for functions to use instead of this server's own.
+    /// An S3-compatible store for functions and Map Runs to use instead of this server's own. Map Runs sign with the keys
+    /// in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
     #[arg(long, env = "LOVELESS_S3_ENDPOINT", value_name = "URL")]
     s3_endpoint: Option<String>,
     /// Keys that requests must be signed with; without it signatures are not looked at.
