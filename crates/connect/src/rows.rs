@@ -2,6 +2,7 @@
 //!
 //! All of it runs on a thread of its own and pulls its bytes; a row that nobody wants any more ends it.
 
+mod columns;
 mod delimited;
 mod document;
 mod lines;
@@ -43,7 +44,7 @@ pub(crate) type Sink<'a> = dyn FnMut(Option<Arc<str>>, Json) -> Result<(), Stop>
 /// Reads everything that a reader names into a channel.
 pub(crate) fn read(
     runtime: &Handle,
-    client: &Client,
+    client: &Arc<Client>,
     address: &Address,
     reading: &Reading,
     into: &mpsc::Sender<Result<ReadItem, String>>,
@@ -61,7 +62,7 @@ pub(crate) fn read(
 
 struct Reader<'a> {
     runtime: &'a Handle,
-    client: &'a Client,
+    client: &'a Arc<Client>,
     into: &'a mpsc::Sender<Result<ReadItem, String>>,
 }
 
@@ -122,6 +123,9 @@ impl Reader<'_> {
         let object = Object::open(self.runtime, self.client, address.clone())?;
         let source: Arc<str> = format!("S3://{}/{}", address.bucket, address.key).into();
         let mut sink = |key, value| self.send(key, value, &source);
+        if format.input_type == Some(InputType::Parquet) {
+            return columns::read(columns::ParquetObject(object.into_ranges()?), &mut sink);
+        }
         if format.manifest.is_some() && address.key.ends_with(".gz") {
             return rows(flate2::read::MultiGzDecoder::new(object), format, &mut sink);
         }
@@ -140,10 +144,8 @@ pub(crate) fn rows(bytes: impl Read, format: &ReaderFormat, sink: &mut Sink<'_>)
         Some(InputType::Csv) => delimited::read(bytes, format, sink),
         Some(InputType::JsonLines) => lines::read(bytes, sink),
         Some(InputType::Json) => document::read(bytes, format.pointer.as_deref().unwrap_or_default(), sink),
-        Some(InputType::Parquet) => Err(Stop::Failed(
-            "Loveless does not read PARQUET yet: convert the data to JSONL or CSV".to_owned(),
-        )),
-        Some(InputType::Manifest) | None => {
+        // Parquet is not read from front to back.
+        Some(InputType::Parquet | InputType::Manifest) | None => {
             Err(Stop::Failed("The ItemReader has no InputType for this object".to_owned()))
         }
     }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 pub use client::S3Access;
 pub(crate) use client::{Address, Client};
-pub(crate) use object::Object;
+pub(crate) use object::{Object, Ranges};
 
 use crate::BoxFuture;
 use crate::datasets::{Datasets, Items, ReadItem, Reading, Upload};

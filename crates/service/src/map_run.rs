@@ -28,6 +28,8 @@ mod record;
 mod registry;
 mod requests;
 mod results;
+#[cfg(test)]
+mod tests;
 
 pub use counts::Counts;
 pub use record::{MapRunRecord, MapRunStatus};

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::{CreateMachine, Place, Service, ServiceOptions, StartExecution};
 
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Connector for Nobody {
     fn supports(&self, _: &Resource) -> bool {

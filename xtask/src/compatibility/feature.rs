@@ -11,20 +11,17 @@ use serde_json::Value;
 /// How Loveless says that it does not have something.
 const REFUSALS: [&str; 3] = ["Loveless does not", "UnknownOperationException", "The resource provided arn:"];
 
-/// A feature, in the order in which it claims a case that uses several: what is asked of the API comes first, because
-/// it is refused before a definition is looked at.
+/// A feature, in the order in which it claims a case that uses several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Feature {
-    DistributedMap,
     Service,
 }
 
 impl Feature {
-    pub(super) const ALL: [Self; 2] = [Self::DistributedMap, Self::Service];
+    pub(super) const ALL: [Self; 1] = [Self::Service];
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::DistributedMap => "Distributed Map",
             Self::Service => "Tasks of other AWS services",
         }
     }
@@ -32,9 +29,6 @@ impl Feature {
     /// By what it is recognised in a case, in Markdown.
     pub(super) fn sign(self) -> &'static str {
         match self {
-            Self::DistributedMap => {
-                "`Mode: DISTRIBUTED`, `ItemReader`, `ResultWriter`, operations on map runs"
-            }
             Self::Service => {
                 "`arn:aws:states:::` of services other than Lambda and Step Functions, `aws-sdk:`"
             }
@@ -63,7 +57,6 @@ pub(super) fn uses(case: &Value) -> BTreeSet<Use> {
     uses.look_into(&case["definition"]);
     uses.look_into(&case["definition_text"]);
     for step in case["steps"].as_array().into_iter().flatten() {
-        uses.operation(step["op"].as_str().unwrap_or_default());
         uses.look_into(&step["params"]);
     }
     uses.found
@@ -75,17 +68,6 @@ struct Uses {
 }
 
 impl Uses {
-    fn add(&mut self, feature: Feature) {
-        self.found.insert(Use { feature, integration: String::new() });
-    }
-
-    fn operation(&mut self, operation: &str) {
-        let name = operation.strip_prefix("stepfunctions:").unwrap_or_default();
-        if name.contains("MapRun") {
-            self.add(Feature::DistributedMap);
-        }
-    }
-
     /// Walks a value and the JSON texts inside it: an API step sends its definition as text.
     fn look_into(&mut self, value: &Value) {
         match value {
@@ -106,11 +88,8 @@ impl Uses {
     }
 
     fn member(&mut self, name: &str, value: &Value) {
-        match (name, value) {
-            ("Mode", Value::String(mode)) if mode == "DISTRIBUTED" => self.add(Feature::DistributedMap),
-            ("ItemReader" | "ResultWriter", Value::Object(_)) => self.add(Feature::DistributedMap),
-            ("Resource", Value::String(arn)) => self.resource(arn),
-            _ => (),
+        if let ("Resource", Value::String(arn)) = (name, value) {
+            self.resource(arn);
         }
     }
 
@@ -165,35 +144,31 @@ mod tests {
 
     #[test]
     fn features_are_found_at_any_depth_and_in_texts() {
-        let map = |processor: Value| json!({"States": {"P": {"Branches": [{"States": {"M": {"ItemProcessor": processor}}}]}}});
-        let distributed = map(json!({"ProcessorConfig": {"Mode": "DISTRIBUTED"}}));
-        let inline = map(json!({"ProcessorConfig": {"Mode": "INLINE"}}));
-        let only = |feature| vec![(feature, String::new())];
-        assert_eq!(found(&json!({"definition": distributed})), only(Feature::DistributedMap));
-        assert_eq!(
-            found(&json!({"definition_text": distributed.to_string()})),
-            only(Feature::DistributedMap)
-        );
-        assert_eq!(found(&json!({"definition": inline})), []);
+        let machine = |resource: &str| {
+            json!({"States": {"P": {"Branches": [{"States": {"M": {"ItemProcessor": {"States": {
+                "T": {"Type": "Task", "Resource": resource}}}}}}]}}})
+        };
+        let (queue, function) =
+            (machine("arn:aws:states:::sqs:sendMessage"), machine("arn:aws:states:::lambda:invoke"));
+        let service = vec![(Feature::Service, "sqs:sendMessage".to_owned())];
+        assert_eq!(found(&json!({"definition": queue})), service);
+        assert_eq!(found(&json!({"definition_text": queue.to_string()})), service);
+        assert_eq!(found(&json!({"definition": function})), []);
         assert_eq!(found(&json!({"definition_text": "{ broken"})), []);
         let step = |op: &str, params: Value| json!({"steps": [{"op": op, "params": params}]});
         let create = "stepfunctions:CreateStateMachine";
-        assert_eq!(
-            found(&step(create, json!({"definition": {"$json": distributed}}))),
-            only(Feature::DistributedMap)
-        );
+        assert_eq!(found(&step(create, json!({"definition": {"$json": queue}}))), service);
         assert_eq!(found(&step(create, json!({"publish": true}))), []);
-        assert_eq!(found(&step("stepfunctions:ListMapRuns", json!({}))), only(Feature::DistributedMap));
-        assert_eq!(found(&step("sqs:ListMapRuns", json!({}))), []);
+        assert_eq!(found(&step("stepfunctions:ListMapRuns", json!({}))), []);
     }
 
     #[test]
-    fn a_refusal_is_needed_and_the_api_claims_first() {
-        let case = json!({"steps": [{"op": "stepfunctions:ListMapRuns", "params": {
+    fn a_refusal_is_needed() {
+        let case = json!({"steps": [{"op": "stepfunctions:CreateStateMachine", "params": {
             "definition": task("arn:aws:states:::dynamodb:putItem")["definition"].to_string()}}]});
-        assert_eq!(found(&case).len(), 2);
+        assert_eq!(found(&case).len(), 1);
         let awaited = |difference| awaited(&case, difference).map(|one| one.feature);
-        assert_eq!(awaited("got UnknownOperationException"), Some(Feature::DistributedMap));
+        assert_eq!(awaited("got UnknownOperationException"), Some(Feature::Service));
         assert_eq!(awaited("event 3: expected TaskStateExited, got TaskFailed"), None);
     }
 }

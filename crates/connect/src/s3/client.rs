@@ -121,11 +121,12 @@ impl Client {
         self.credentials.as_ref()
     }
 
-    /// An object from a byte on; `etag`: only if it is still the same.
+    /// An object from a byte on, until another if that is given; `etag`: only if it is still the same.
     pub(crate) async fn get(
         &self,
         address: &Address,
         from: u64,
+        until: Option<u64>,
         etag: Option<&str>,
     ) -> Result<Response, String> {
         let bucket = self.bucket(&address.bucket)?;
@@ -138,8 +139,11 @@ impl Client {
             action.headers_mut().insert(OWNER, owner.clone());
             headers.push((OWNER, owner.clone()));
         }
-        if from > 0 {
-            headers.push(("range", format!("bytes={from}-")));
+        match until {
+            // The last byte of a range belongs to it.
+            Some(until) => headers.push(("range", format!("bytes={from}-{}", until.saturating_sub(1)))),
+            None if from > 0 => headers.push(("range", format!("bytes={from}-"))),
+            None => {}
         }
         headers.extend(etag.map(|etag| ("if-match", etag.to_owned())));
         self.send(Method::GET, action.sign(SIGNED_FOR), &headers, None).await
