@@ -179,7 +179,9 @@ def test_limits_change_while_it_runs(states):
     until(lambda: states.describe_map_run(mapRunArn=arn)["executionCounts"]["running"] == 1, "one child")
     states.update_map_run(mapRunArn=arn, maxConcurrency=3, toleratedFailureCount=2)
     until(lambda: states.describe_map_run(mapRunArn=arn)["executionCounts"]["running"] == 3, "three children")
-    for child in states.list_executions(mapRunArn=arn)["executions"]:
+    children = states.list_executions(mapRunArn=arn)["executions"]
+    assert len(children) == 3
+    for child in children:
         states.stop_execution(executionArn=child["executionArn"])
     assert finish(states, execution)["error"] == "States.ExceedToleratedFailureThreshold"
     with pytest.raises(states.exceptions.ValidationException) as refused:

@@ -39,7 +39,7 @@ pub struct Map {
     /// `ToleratedFailurePercentage`.
     pub tolerated_failure_percentage: Option<Percentage>,
     /// What it has when it is distributed.
-    pub distributed: Option<Distributed>,
+    pub distributed: Option<Box<Distributed>>,
 }
 
 /// A percentage, which may have a part of one.
@@ -103,7 +103,9 @@ impl Map {
         // An inline Map has none of the other fields, and says so as of any field that it does not have.
         let distributed = match mode {
             Mode::Inline => None,
-            Mode::Distributed { express } => Some(Distributed::parse(fields, express, label, diagnostics)),
+            Mode::Distributed { express } => {
+                Some(Box::new(Distributed::parse(fields, express, label, diagnostics)))
+            }
         };
         let work = Work::parse(fields, names, diagnostics)?;
         Some(Map {

@@ -4,7 +4,7 @@
 //! is told and what the store says, and the store is the truth: it begins with the list rows of the children that are
 //! there, and a child that it starts a second time tells it so.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -269,6 +269,7 @@ async fn conduct(
         progress,
         ends,
         running: HashSet::new(),
+        uncounted: HashMap::new(),
         ended: Bitmap::default(),
         starting: FuturesUnordered::new(),
         results: Results::new(work, shared.limits().payload_bytes_max),
@@ -323,7 +324,7 @@ enum Verdict {
 /// What came of a start.
 enum Begun {
     /// It runs, or its end is told of.
-    Running,
+    Running(u32),
     /// It was there before, and has ended.
     Before(Ended),
     Failed(u32, Failure),
@@ -337,6 +338,8 @@ struct Driver<'a> {
     ends: mpsc::UnboundedReceiver<Ended>,
     /// Children that were started and have not ended, as far as is known.
     running: HashSet<u32>,
+    /// Those of them that are not yet known to be durable, with their items.
+    uncounted: HashMap<u32, u32>,
     ended: Bitmap,
     starting: FuturesUnordered<BoxFuture<'static, Begun>>,
     results: Results,
@@ -412,7 +415,7 @@ impl Driver<'_> {
                 _ = cancelled.wait_for(|cancelled| *cancelled) => break Verdict::Cancelled,
                 Some(ended) = self.ends.recv() => self.note(ended, true),
                 Some(begun) = self.starting.next() => match begun {
-                    Begun::Running => {}
+                    Begun::Running(index) => self.counted(index),
                     Begun::Before(ended) => self.note(ended, false),
                     Begun::Failed(index, failure) => {
                         self.running.remove(&index);
@@ -435,20 +438,27 @@ impl Driver<'_> {
     }
 
     fn start(&mut self, batch: Batch) {
-        let items = u64::from(batch.items);
-        self.progress.count(|tally| {
-            tally.executions.started(1);
-            tally.items.started(items);
-        });
         self.running.insert(batch.index);
+        self.uncounted.insert(batch.index, batch.items);
         self.starting.push(Box::pin(start(self.shared.clone(), self.work.clone(), batch)));
     }
 
-    /// A child has ended; it may be told of twice.
+    /// A child is there: from now on it counts as running.
+    fn counted(&mut self, index: u32) {
+        if let Some(items) = self.uncounted.remove(&index) {
+            self.progress.count(|tally| {
+                tally.executions.started(1);
+                tally.items.started(u64::from(items));
+            });
+        }
+    }
+
+    /// A child has ended; it may be told of twice, and before its start is.
     fn note(&mut self, ended: Ended, told: bool) {
         if !self.ended.insert(ended.index) {
             return;
         }
+        self.counted(ended.index);
         self.running.remove(&ended.index);
         self.progress.count(|tally| {
             tally.executions.ended(ended.status, 1);
@@ -467,7 +477,7 @@ impl Driver<'_> {
                 begun = self.starting.next() => match begun {
                     Some(Begun::Before(ended)) => self.note(ended, false),
                     Some(Begun::Failed(index, _)) => _ = self.running.remove(&index),
-                    Some(Begun::Running) => {}
+                    Some(Begun::Running(index)) => self.counted(index),
                     Some(Begun::Stopping) => return false,
                     None => break,
                 },
@@ -543,7 +553,7 @@ async fn start(shared: Arc<Shared>, work: Arc<Work>, batch: Batch) -> Begun {
     loop {
         let sent = shared.send(id, event.clone(), Some(work.definition.hash.to_string()), None).await;
         match sent {
-            Ok(_) => return Begun::Running,
+            Ok(_) => return Begun::Running(batch.index),
             Err(Failed::NameTaken | Failed::Rejected(_)) => {
                 return there_before(&shared, id, batch.index, batch.items).await;
             }
@@ -569,7 +579,7 @@ async fn there_before(shared: &Shared, id: ExecutionId, index: u32, items: u32) 
         Some(Ok(record)) if record.status != Status::Running => {
             Begun::Before(Ended { index, items, status: record.status, output: None })
         }
-        _ => Begun::Running,
+        _ => Begun::Running(index),
     }
 }
 

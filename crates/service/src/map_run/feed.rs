@@ -125,10 +125,9 @@ impl Feeder {
             // The size of a batch that is there already matters only where sizes decide what the next one has.
             let skipped = self.before.known.contains(child) && work.plan.batch_bytes_max.is_none();
             let text = if skipped { String::new() } else { self.select(&scope, item).await? };
-            if open.count > 0 && work.batch_base + open.bytes + text.len() + 1 > work.batch_bytes() {
-                if self.close(&mut open, &mut child).await == Wanted::No {
-                    return Ok(Wanted::No);
-                }
+            let full = work.batch_base + open.bytes + text.len() + 1 > work.batch_bytes();
+            if open.count > 0 && full && self.close(&mut open, &mut child).await == Wanted::No {
+                return Ok(Wanted::No);
             }
             if work.batch_base + text.len() > work.batch_bytes() {
                 return Err(data_limit(&work.state_name));
