@@ -44,13 +44,13 @@ def ready(endpoint, process):
     raise SystemExit("the server did not start")
 
 
-def machine(bucket, kind, concurrency):
+def machine(bucket, given):
     return {"StartAt": "Map", "States": {"Map": {
-        "Type": "Map", "MaxConcurrency": concurrency, "End": True,
+        "Type": "Map", "MaxConcurrency": given.concurrency, "End": True,
         "ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2",
                        "Parameters": {"Bucket": bucket, "Prefix": "in/"}},
-        "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind}, "StartAt": "Item",
-                          "States": {"Item": {"Type": "Wait", "Seconds": 1, "End": True}}},
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": given.kind}, "StartAt": "Item",
+                          "States": {"Item": {"Type": "Wait", "Seconds": given.wait, "End": True}}},
         "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": bucket, "Prefix": "out"}},
     }}}
 
@@ -61,6 +61,7 @@ def main():
     options.add_argument("--objects", type=int, default=10_000)
     options.add_argument("--concurrency", type=int, default=0, help="MaxConcurrency; 0 is the service's own, 10,000")
     options.add_argument("--kind", choices=["STANDARD", "EXPRESS"], default="STANDARD")
+    options.add_argument("--wait", type=int, default=1, help="seconds that each child waits")
     options.add_argument("--port", type=int, default=23_990)
     given = options.parse_args()
     endpoint = f"http://127.0.0.1:{given.port}"
@@ -81,7 +82,7 @@ def measure(given, endpoint, pid):
     put = lambda number: s3.put_object(Bucket="bench", Key=f"in/{number:08}", Body=b"x" * 100)  # noqa: E731
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         list(pool.map(put, range(given.objects)))
-    definition = json.dumps(machine("bench", given.kind, given.concurrency))
+    definition = json.dumps(machine("bench", given))
     arn = states.create_state_machine(name="bench", definition=definition, roleArn=ROLE)["stateMachineArn"]
     before, began, running_max = memory_mib(pid, "VmRSS"), time.monotonic(), 0
     execution = states.start_execution(stateMachineArn=arn)["executionArn"]
@@ -95,7 +96,7 @@ def measure(given, endpoint, pid):
     assert status == "SUCCEEDED", states.describe_execution(executionArn=execution)
     threads = memory_mib(pid, "Threads") * 1024
     print(json.dumps({
-        "objects": given.objects, "kind": given.kind, "seconds": round(seconds, 1),
+        "objects": given.objects, "kind": given.kind, "wait": given.wait, "seconds": round(seconds, 1),
         "children_per_second": round(given.objects / seconds), "running_at_a_time": running_max,
         "rss_before_mib": round(before), "rss_peak_mib": round(memory_mib(pid, "VmHWM")), "threads": round(threads),
     }))
