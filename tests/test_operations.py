@@ -1,30 +1,14 @@
 """All 37 operations of Step Functions, each called at least once by unmodified boto3.
 
 `SCENARIOS` call them; a scenario names the operations that it is there for, and fails if it did not call one of them.
-`WAITING` lists those that the server does not have yet, each with a call that proves it: when one of them starts to be
-answered, its test here fails until the line is taken out of the table, and from then on its scenario runs.
 """
 import json
 
 import pytest
-from botocore.exceptions import ClientError
 
-from loveless_server import ACCOUNT, REGION, ROLE
+from loveless_server import ROLE
 from machines import PASS, chain, create, finish, start, task_machine, unique, wait_machine
 
-ARN = f"arn:aws:states:{REGION}:{ACCOUNT}"
-MACHINE = f"{ARN}:stateMachine:absent"
-ALIAS = f"{MACHINE}:alias"
-VERSION = f"{MACHINE}:1"
-RUN = f"{ARN}:mapRun:absent/run:00000000-0000-0000-0000-000000000000"
-EXECUTION = f"{ARN}:execution:absent:run"
-ROUTING = [{"stateMachineVersionArn": VERSION, "weight": 100}]
-
-WAITING = {
-    "DescribeMapRun": {"mapRunArn": RUN},
-    "ListMapRuns": {"executionArn": EXECUTION},
-    "UpdateMapRun": {"mapRunArn": RUN, "maxConcurrency": 1},
-}
 
 SCENARIOS = {}
 
@@ -180,10 +164,7 @@ def client(server):
     return server.client("stepfunctions", inject_host_prefix=False)
 
 
-READY = [name for name, (_, operations) in SCENARIOS.items() if not operations & set(WAITING)]
-
-
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_boto3_calls(client, name):
     scenario, operations = SCENARIOS[name]
     called = set()
@@ -197,14 +178,3 @@ def test_the_scenarios_are_there_for_every_operation(client):
     named = set().union(*(operations for _, operations in SCENARIOS.values()))
     assert named == set(client.meta.service_model.operation_names)
     assert len(named) == 37
-
-
-@pytest.mark.parametrize("operation", sorted(WAITING))
-def test_not_yet(client, operation):
-    method = next(method for method, name in client.meta.method_to_api_mapping.items() if name == operation)
-    try:
-        getattr(client, method)(**WAITING[operation])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "UnknownOperationException":
-            return
-    pytest.fail(f"{operation} is answered now: take it out of WAITING, and its scenario will run")

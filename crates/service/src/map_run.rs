@@ -36,5 +36,5 @@ pub use record::{MapRunRecord, MapRunStatus};
 pub use requests::{MapRunPage, UpdateMapRun};
 
 pub(crate) use driver::{begin, end_orphan};
-pub(crate) use record::{MAP_RUN_ROW, map_run_arn};
+pub(crate) use record::{MAP_RUN_ROW, map_run_arn, purge_of};
 pub(crate) use registry::MapRuns;

@@ -16,6 +16,7 @@ use store::{ExecutionId, ListQuery, Listing, Order, PurgeOutcome};
 use crate::clock::now_ms;
 use crate::execution::{ExecutionRecord, status_code};
 use crate::machine::decode;
+use crate::map_run;
 use crate::owner::Failed;
 use crate::refusal::Refusal;
 use crate::service::{Service, Shared};
@@ -201,6 +202,8 @@ fn readable(id: ExecutionId, row: &Listing) -> Option<ExecutionRecord> {
 }
 
 async fn purge(shared: Arc<Shared>, id: ExecutionId, record: ExecutionRecord) -> Result<bool, Refusal> {
+    // Its Map Runs first: nobody would find them any more. Their children are executions and go by their own age.
+    map_run::purge_of(&shared, &record.arn).await?;
     match shared.store.purge(id, u64::from(record.step)).await {
         Ok(PurgeOutcome::Purged) => Ok(true),
         // It goes on, or somebody was faster.

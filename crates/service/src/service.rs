@@ -704,13 +704,7 @@ impl Service {
     /// # Errors
     /// No such machine or Map Run, or a cursor that is none.
     pub async fn list_executions(&self, request: ListExecutions) -> Result<ExecutionPage, Refusal> {
-        match StatesArn::parse(&request.machine_arn, &["stateMachine", "mapRun"])?.kind {
-            "mapRun" => _ = self.map_run(&request.machine_arn).await?,
-            _ if self.shared.resolve(&request.machine_arn).await?.revision.express => {
-                return Err(Refusal::StateMachineTypeNotSupported(String::new()));
-            }
-            _ => {}
-        }
+        self.check_listed(&request.machine_arn).await?;
         self.page(request).await
     }
 

@@ -5,7 +5,7 @@ use super::purity::PURE;
 use super::tree::Tree;
 
 /// Packages in `Cargo.lock`. Raise it in the commit that needs it, and say there what the new ones are for.
-const PACKAGES_MAX: usize = 400;
+const PACKAGES_MAX: usize = 405;
 /// Direct dependencies of a crate below the line.
 const PURE_DIRECT_MAX: usize = 9;
 

@@ -43,14 +43,8 @@ pub(super) const STOP: &[Member] =
 
 pub(super) async fn start(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
     let in_body = members.text("traceHeader");
-    let machine_arn = members.required("stateMachineArn");
-    // `…:stateMachine:NAME/LABEL` is the machine of a Map Run's children.
-    if machine_arn.contains(":stateMachine:") && machine_arn.contains('/') {
-        let why = format!("StartExecution does not support labeled state machine ARNs: '{machine_arn}'");
-        return Err(WireError::validation(why).with("reason", "API_DOES_NOT_SUPPORT_LABELED_ARNS"));
-    }
     let request = StartExecution {
-        machine_arn,
+        machine_arn: members.required("stateMachineArn"),
         name: members.text("name"),
         input: members.text("input"),
         trace_header: call.trace_header.clone().or(in_body),

@@ -77,9 +77,6 @@ pub(crate) const OPERATIONS: [&str; 37] = [
     "ValidateStateMachineDefinition",
 ];
 
-/// The operations of the API that this server does not have.
-pub(crate) const NOT_YET: &[&str] = &[];
-
 /// Performs an operation by its name.
 pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Result<Reply, WireError> {
     let payload_bytes_max = call.service.quotas().limits.payload_bytes_max;
@@ -124,9 +121,6 @@ pub(crate) async fn perform(call: &Call<'_>, operation: &str, body: &[u8]) -> Re
         "TagResource" => tags::tag(call, read(body, tags::TAG)?).await,
         "UntagResource" => tags::untag(call, read(body, tags::UNTAG)?).await,
         "ListTagsForResource" => tags::list(call, read(body, tags::LIST)?).await,
-        name if NOT_YET.contains(&name) => {
-            Err(WireError::unknown_operation(format!("Loveless does not support the operation {name} yet")))
-        }
         name => Err(WireError::unknown_operation(format!("Step Functions has no operation '{name}'"))),
     }
 }

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use engine::{Facts, Failure, TaskId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use store::{ExecutionId, Expect, Listing, OutboxRow, StepOutcome, StepWrite};
+use store::{
+    ExecutionId, Expect, ListQuery, Listing, Order, OutboxRow, PurgeOutcome, StepOutcome, StepWrite,
+};
 
 use crate::arn::Place;
 use crate::execution::group_of;
@@ -18,6 +20,8 @@ use crate::service::Shared;
 
 /// The body of a run's own outbox row, by which it is told from a task's.
 pub(crate) const MAP_RUN_ROW: &[u8] = b"map-run";
+/// Map Runs of one execution that are removed between two looks.
+const PURGED_AT_A_TIME: usize = 100;
 /// The number of that row.
 const ROW: u64 = 0;
 
@@ -174,6 +178,30 @@ pub(crate) async fn end(
         let mut write = step(&record, Expect::Version(version), Some(conclusion.clone()));
         write.outbox_deleted.push(ROW);
         if commit(shared, write).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes the Map Runs of an execution that is about to go. One that has not ended yet stays, with its execution.
+pub(crate) async fn purge_of(shared: &Shared, execution_arn: &str) -> Result<(), Refusal> {
+    loop {
+        let query = ListQuery {
+            group: Some(runs_of(execution_arn)),
+            status: None,
+            cursor: None,
+            limit: PURGED_AT_A_TIME,
+            order: Order::OldestFirst,
+        };
+        let page = shared.store.list(query).await?;
+        let mut purged = 0;
+        for (id, _) in &page.rows {
+            if let Some(stored) = load(shared, *id).await?.filter(|stored| stored.conclusion.is_some()) {
+                let outcome = shared.store.purge(*id, stored.version).await?;
+                purged += usize::from(outcome == PurgeOutcome::Purged);
+            }
+        }
+        if purged == 0 {
             return Ok(());
         }
     }

@@ -96,6 +96,17 @@ impl Service {
         }
     }
 
+    /// Whether executions are listed under an ARN: those of an EXPRESS machine are not.
+    pub(crate) async fn check_listed(&self, arn: &str) -> Result<(), Refusal> {
+        match StatesArn::parse(arn, &["stateMachine", "mapRun"])?.kind {
+            "mapRun" => self.map_run(arn).await.map(|_| ()),
+            _ if self.shared().resolve(arn).await?.revision.express => {
+                Err(Refusal::StateMachineTypeNotSupported(String::new()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A Map Run by its ARN.
     pub(crate) async fn map_run(&self, arn: &str) -> Result<Stored, Refusal> {
         StatesArn::parse(arn, &["mapRun"])?;
