@@ -122,6 +122,28 @@ def test_a_context_is_taken_as_it_is(client):
     assert answer["output"] == '"whatever"'
 
 
+def test_a_map_takes_what_its_reader_would_have_read(client):
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **chain(I={"Type": "Pass"})}
+    state = {"Type": "Map", "ItemProcessor": processor, "ToleratedFailureCount": 0, "End": True,
+             "ItemSelector": {"name.$": "$$.Map.Item.Value.name"},
+             "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key": "k"},
+                            "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}}}
+    table = "name,age\nAda,36\nAlan,41\n"
+
+    def after(failures):
+        return tried(client, state, mock={"result": "[1, 2]"}, inspectionLevel="DEBUG",
+                     stateConfiguration={"mapItemReaderData": table, "mapIterationFailureCount": failures})
+
+    good = after(0)
+    assert good["output"] == "[1, 2]"
+    assert json.loads(good["inspectionData"]["afterItemSelector"]) == [{"name": "Ada"}, {"name": "Alan"}]
+    assert after(1)["error"] == "States.ExceedToleratedFailureThreshold"
+    code, message = refused(client, state, mock={"result": "[1, 2]"},
+                            stateConfiguration={"mapItemReaderData": table, "mapIterationFailureCount": 3})
+    assert (code, message) == ("ValidationException", "Map iteration failure count must be less than or equal to the "
+                               "number of Map iterations")
+
+
 def test_a_function_is_really_called(server, client):
     name = unique("missing")
     state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True,

@@ -22,6 +22,7 @@ use asl::states::task::{Pattern, Resource};
 pub use answer::{check_result, is_known};
 pub use datasets::{Datasets, Items, NoDatasets, ReadItem, Reading, Upload};
 pub use lambda_invoke::LambdaConnector;
+pub use rows::read_items;
 pub use s3::{S3Access, S3Datasets};
 pub use sfn::{Refused, SfnConnector, StepFunctions};
 pub use shapes::Strictness;

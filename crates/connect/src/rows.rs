@@ -151,6 +151,31 @@ pub(crate) fn rows(bytes: impl Read, format: &ReaderFormat, sink: &mut Sink<'_>)
     }
 }
 
+/// The items in a text that stands for what a reader read: an array, or an object when the items are its members.
+///
+/// # Errors
+/// The cause of `States.ItemReaderFailed`.
+pub fn read_items(text: &str, source: Source, format: &ReaderFormat) -> Result<Json, String> {
+    // What is no text by itself, a listing, Parquet or a manifest's files, is told as an array.
+    let array = ReaderFormat { input_type: Some(InputType::Json), ..ReaderFormat::default() };
+    let is_listing = source == Source::Listing && !format.flatten;
+    let is_array =
+        is_listing || matches!(format.input_type, Some(InputType::Parquet | InputType::Manifest) | None);
+    let (mut members, mut elements) = (asl::json::Object::new(), Vec::new());
+    let mut sink = |key: Option<Arc<str>>, value: Json| {
+        match key {
+            Some(key) => _ = members.insert(key, value),
+            None => elements.push(value),
+        }
+        Ok(())
+    };
+    match rows(text.as_bytes(), if is_array { &array } else { format }, &mut sink) {
+        Err(Stop::Failed(cause)) => Err(cause),
+        Ok(()) | Err(Stop::Enough) if members.is_empty() => Ok(Json::from(elements)),
+        Ok(()) | Err(Stop::Enough) => Ok(Json::from(members)),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

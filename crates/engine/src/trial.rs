@@ -34,6 +34,8 @@ pub struct Trial {
     pub retries: u32,
     /// Iterations of a Map that failed.
     pub failed_iterations: Option<u64>,
+    /// What a Map's reader read: an array, or an object whose members are the items.
+    pub items: Option<Json>,
     seen: RefCell<Seen>,
 }
 
@@ -59,6 +61,10 @@ pub enum Station {
     ItemsPath,
     /// After `ItemSelector`: the array of what each iteration gets.
     ItemSelector,
+    /// After `ItemsPointer`.
+    ItemsPointer,
+    /// After `ItemBatcher`: the array of what each child gets.
+    ItemBatcher,
     /// The result, raw.
     Result,
     /// After `ResultSelector`.
@@ -98,8 +104,8 @@ pub struct Left {
 /// A Map's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MapNumbers {
-    /// How many items there are.
-    pub items: usize,
+    /// How many items there are, unless a reader would have to read them.
+    pub items: Option<usize>,
     /// `MaxConcurrency`, 0 when the definition gives none.
     pub concurrency: u64,
     /// `ToleratedFailureCount`.
@@ -118,6 +124,7 @@ impl Trial {
             mock: None,
             retries: 0,
             failed_iterations: None,
+            items: None,
             seen: RefCell::default(),
         }
     }

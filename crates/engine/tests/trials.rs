@@ -1,7 +1,7 @@
 //! States tried alone: a table of trials and what each comes to.
 //!
 //! An entry of `trials.json` has a `comment`, a `state`, perhaps `input`, `variables`, `context`, `retries`,
-//! `failed_iterations` and a `mock` (`{"result": …}` or `{"error": …, "cause": …}`), and what it `expect`s: the status, what
+//! `items`, `failed_iterations` and a `mock` (`{"result": …}` or `{"error": …, "cause": …}`), and what it `expect`s: the status, what
 //! was seen on the way, and how the state was left. Besides, redoing the changes of a trial rebuilds its execution, as of any
 //! other.
 
@@ -82,6 +82,7 @@ fn trial(state: StateId, entry: &Json, is_task: bool) -> (Trial, Option<Mock>) {
     trial.context = entry.get("context").cloned();
     trial.retries = entry["retries"].as_i64().unwrap_or_default() as u32;
     trial.failed_iterations = entry["failed_iterations"].as_i64().map(|failed| failed as u64);
+    trial.items = entry.get("items").cloned();
     let text = |name: &str| entry["mock"][name].as_str().map(Arc::from);
     let mock = entry.get("mock").map(|mock| match mock.get("result") {
         Some(result) => Mock::Result(result.to_text().into()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use asl::json::Json;
 use asl::machine::{Body, Machine, StateId};
+use asl::states::map::Map;
 use asl::states::task::{Pattern, Resource, Task, unrecognized};
 use connect::Connector;
 use engine::{Failure, Mock, Seen, Trial};
@@ -114,6 +115,9 @@ pub(super) fn against(
     trial.variables = variables(request.variables.as_deref())?;
     trial.retries = configuration.retrier_retry_count.unwrap_or_default();
     trial.failed_iterations = configuration.map_iteration_failure_count;
+    if let Some(text) = &configuration.map_item_reader_data {
+        trial.items = items(text, &state.body)?;
+    }
     let mock = if matches!(state.body, Body::Task(_)) {
         mock
     } else {
@@ -197,6 +201,10 @@ fn read_mock(mock: MockInput, body: &Body, shared: &Shared) -> Result<Mock, Refu
 /// What the result of a state has to be.
 fn check_result(result: &Json, body: &Body, validation: Validation) -> Result<(), Refusal> {
     match (body, result.as_array()) {
+        (Body::Map(map), _) if exports(map) => match result.as_object() {
+            Some(_) => Ok(()),
+            None => invalid("Mocked result must be a JSON object."),
+        },
         (Body::Task(task), _) => connect::check_result(&task.resource, result, validation.strictness())
             .map_err(|mismatch| Refusal::Validation(mismatch.to_string())),
         (Body::Map(_) | Body::Parallel(_), None) => invalid("Mocked result must be an array."),
@@ -205,6 +213,22 @@ fn check_result(result: &Json, body: &Body, validation: Validation) -> Result<()
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the state's result is where its children's results went.
+fn exports(map: &Map) -> bool {
+    let writer = map.distributed.as_ref().and_then(|fields| fields.writer.as_ref());
+    writer.is_some_and(|writer| writer.target.is_some())
+}
+
+/// What a Map's reader is said to have read. The text is ours: no recording shows it.
+fn items(text: &str, body: &Body) -> Result<Option<Json>, Refusal> {
+    let Body::Map(map) = body else { return Ok(None) };
+    let reader = map.distributed.as_ref().and_then(|fields| fields.reader.as_ref());
+    let Some(reader) = reader else { return Ok(None) };
+    connect::read_items(text, reader.source, &reader.format)
+        .map(Some)
+        .map_err(|why| Refusal::Validation(format!("MapItemReaderData could not be read: {why}")))
 }
 
 /// The variables that there are. The texts are ours: no recording shows them.
@@ -221,7 +245,7 @@ fn variables(text: Option<&str>) -> Result<Texts, Refusal> {
 
 /// No more iterations can have failed than there are; how many there are is known when the state had its items.
 pub(super) fn iterations(seen: &Seen, failed: Option<u64>) -> Result<(), Refusal> {
-    let items = seen.map.map(|numbers| numbers.items as u64);
+    let items = seen.map.and_then(|numbers| numbers.items).map(|items| items as u64);
     match (failed, items) {
         (Some(failed), Some(items)) if failed > items => {
             invalid("Map iteration failure count must be less than or equal to the number of Map iterations")

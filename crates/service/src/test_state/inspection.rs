@@ -47,16 +47,22 @@ fn shown(body: &Body, in_jsonata: bool) -> &'static [Station] {
     use Station as S;
     match (body, in_jsonata) {
         (Body::Task(_), true) => &[S::Arguments, S::Result],
-        (Body::Map(_), true) => &[S::ItemSelector],
+        (Body::Map(_), true) => &[S::ItemsPointer, S::ItemSelector, S::ItemBatcher],
         (_, true) => &[],
         (Body::Pass(_) | Body::Task(_), false) => {
             &[S::InputPath, S::Parameters, S::Result, S::ResultSelector, S::ResultPath]
         }
         (Body::Choice(_) | Body::Wait(_) | Body::Succeed(_) | Body::Fail(_), false) => &[S::InputPath],
         (Body::Parallel(_), false) => &[S::ResultSelector, S::ResultPath],
-        (Body::Map(_), false) => {
-            &[S::InputPath, S::ItemsPath, S::ItemSelector, S::ResultSelector, S::ResultPath]
-        }
+        (Body::Map(_), false) => &[
+            S::InputPath,
+            S::ItemsPath,
+            S::ItemsPointer,
+            S::ItemSelector,
+            S::ItemBatcher,
+            S::ResultSelector,
+            S::ResultPath,
+        ],
     }
 }
 
@@ -67,6 +73,8 @@ fn member(station: Station) -> &'static str {
         Station::Arguments => "afterArguments",
         Station::ItemsPath => "afterItemsPath",
         Station::ItemSelector => "afterItemSelector",
+        Station::ItemsPointer => "afterItemsPointer",
+        Station::ItemBatcher => "afterItemBatcher",
         Station::Result => "result",
         Station::ResultSelector => "afterResultSelector",
         Station::ResultPath => "afterResultPath",

@@ -96,7 +96,12 @@ fn made<'a>(
 }
 
 /// The items in the state's input, and how many: the elements of an array, or the members of an object (asl-facts 16.1).
-fn items<'a>(step: &mut Step<'a>, site: &Site<'a>, state: &Map, input: &Data) -> Result<(Data, u32), Raised> {
+pub(crate) fn items<'a>(
+    step: &mut Step<'a>,
+    site: &Site<'a>,
+    state: &Map,
+    input: &Data,
+) -> Result<(Data, u32), Raised> {
     let items = match &state.items {
         Some(Items::Path(path)) => Data::Value(step.find(site, path, input)?),
         Some(Items::Query(query)) => {
