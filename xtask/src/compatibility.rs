@@ -124,7 +124,7 @@ fn hold(workspace: &Workspace, facts: &Facts, tally: &mut Tally) {
 
 /// Whether the last run was of all cases; a page over a part would look like a fall.
 enum Gathered {
-    All(Facts),
+    All(Box<Facts>),
     Part(String),
 }
 
@@ -135,7 +135,7 @@ fn gather(workspace: &Workspace, folder: &Path) -> Result<Gathered> {
         return Ok(Gathered::Part(why));
     }
     let reasons = Reasons::read(&workspace.path(REASONS))?;
-    Ok(Gathered::All(Facts {
+    Ok(Gathered::All(Box::new(Facts {
         judgement: verdict::judge(&cases, &outcomes, &reasons),
         suite: Suite::read(&workspace.scratch(SUITE))?,
         operations: operations::read(&workspace.path(SCENARIOS), &workspace.path(DEVIATIONS))?,
@@ -143,5 +143,5 @@ fn gather(workspace: &Workspace, folder: &Path) -> Result<Gathered> {
             &workspace.path("crates/engine/tests/cases"),
             &workspace.path("crates/asl/tests/validation"),
         )?,
-    }))
+    })))
 }
