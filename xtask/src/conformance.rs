@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::command::{heading, watch_behind};
 use crate::compatibility;
@@ -41,7 +41,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
         println!("wrote {FLOOR}");
         return Ok(true);
     }
-    if rest.iter().any(|word| ["--filter", "--area", "--cases"].iter().any(|part| word.starts_with(part))) {
+    if rest.iter().any(|word| CHOICES.iter().any(|choice| word.starts_with(choice))) {
         println!("a part of the cases was run: the floor was not checked");
         return Ok(true);
     }
@@ -79,25 +79,103 @@ fn measure(
     let lambda_endpoint = format!("http://127.0.0.1:{lambda_port}");
     let binary = binary.to_path_buf();
     let server = Server::start(workspace, &binary, "conformance", &["--lambda-endpoint", &lambda_endpoint])?;
-    let output: PathBuf = workspace.scratch("conformance.json");
-    if output.exists() {
-        fs::remove_file(&output).with_context(|| format!("cannot remove {}", output.display()))?;
+    let runner = Runner { workspace, cases, python, endpoint: server.endpoint(), lambda_port };
+    let mut value = runner.run("conformance.json", arguments)?;
+    if !arguments.iter().any(|word| CHOICES.iter().any(|choice| word.starts_with(choice))) {
+        let ours = of_our_own_services(&cases.join("cases-open"))?;
+        let endpoint = server.endpoint();
+        let filter = format!("^({})$", ours.join("|"));
+        let more = ["--show", "0", "--filter", &filter, "--services-endpoint", &endpoint];
+        add(&mut value, &runner.run("conformance-services.json", &more)?)?;
+        let output = workspace.scratch("conformance.json");
+        fs::write(&output, format!("{value:#}\n"))
+            .with_context(|| format!("cannot write {}", output.display()))?;
     }
-    let mut command = Command::new(python);
-    command.arg(cases.join("run_cases.py")).args(["--endpoint", &server.endpoint()]);
-    // The slow cases only have slow functions, for which nothing waits: with them the run is as quick.
-    command.args(["--lambda-port", &lambda_port.to_string(), "--jobs", JOBS, "--slow"]);
-    if !arguments.iter().any(|word| word.starts_with("--cases")) {
-        command.arg("--cases").arg(cases.join("cases-open"));
-    }
-    // Ours last: of two --json the runner heeds the later one.
-    command.args(arguments).arg("--json").arg(&output).env("PYTHONDONTWRITEBYTECODE", "1");
-    // A failing case is not a failure of this command; a run without a result file is.
-    watch_behind("  ", &mut command, |_| ())?;
-    let text = fs::read_to_string(&output)
-        .with_context(|| format!("the runner wrote no {}: see its output above", output.display()))?;
-    let value: Value = serde_json::from_str(&text).context("the runner's result is not JSON")?;
     results(&value)
+}
+
+/// The runner's options that choose among the cases.
+const CHOICES: [&str; 3] = ["--filter", "--area", "--cases"];
+/// What a case may need besides Step Functions and Lambda: the services that this server has itself.
+const OUR_SERVICES: [&str; 2] = ["s3", "logs"];
+
+/// What runs the cases.
+struct Runner<'a> {
+    workspace: &'a Workspace,
+    cases: &'a Path,
+    python: &'a Path,
+    endpoint: String,
+    lambda_port: u16,
+}
+
+impl Runner<'_> {
+    /// Runs cases, and gives the result that was left in the file of this name.
+    fn run(&self, name: &str, arguments: &[&str]) -> Result<Value> {
+        let output: PathBuf = self.workspace.scratch(name);
+        if output.exists() {
+            fs::remove_file(&output).with_context(|| format!("cannot remove {}", output.display()))?;
+        }
+        let mut command = Command::new(self.python);
+        command.arg(self.cases.join("run_cases.py")).args(["--endpoint", &self.endpoint]);
+        // The slow cases only have slow functions, for which nothing waits: with them the run is as quick.
+        command.args(["--lambda-port", &self.lambda_port.to_string(), "--jobs", JOBS, "--slow"]);
+        if !arguments.iter().any(|word| word.starts_with("--cases")) {
+            command.arg("--cases").arg(self.cases.join("cases-open"));
+        }
+        // Ours last: of two --json the runner heeds the later one.
+        command.args(arguments).arg("--json").arg(&output).env("PYTHONDONTWRITEBYTECODE", "1");
+        // A failing case is not a failure of this command; a run without a result file is.
+        watch_behind("  ", &mut command, |_| ())?;
+        let text = fs::read_to_string(&output)
+            .with_context(|| format!("the runner wrote no {}: see its output above", output.display()))?;
+        serde_json::from_str(&text).context("the runner's result is not JSON")
+    }
+}
+
+/// The cases that need none but our own services, as patterns of their ids. The runner takes all services to be there
+/// or none, so that these have a run of their own.
+fn of_our_own_services(folder: &Path) -> Result<Vec<String>> {
+    let mut patterns = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let path = entry.with_context(|| format!("cannot list {}", folder.display()))?.path();
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let case: Value =
+            serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
+        let services: Vec<&str> =
+            case["services"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let ours = !services.is_empty() && services.iter().all(|service| OUR_SERVICES.contains(service));
+        if let (true, Some(id)) = (ours, case["id"].as_str()) {
+            patterns.push(pattern(id));
+        }
+    }
+    patterns.sort();
+    Ok(patterns)
+}
+
+/// A text as a pattern that means nothing but it.
+fn pattern(text: &str) -> String {
+    let letter = |letter: char| match letter {
+        letter if letter.is_ascii_punctuation() => format!("\\{letter}"),
+        letter => letter.to_string(),
+    };
+    text.chars().map(letter).collect()
+}
+
+/// Adds the results of a second run.
+fn add(value: &mut Value, more: &Value) -> Result<()> {
+    let results = more["results"].as_array().context("the second result has no 'results'")?;
+    value["results"].as_array_mut().context("the result has no 'results'")?.extend(results.iter().cloned());
+    for (area, counts) in more["areas"].as_object().context("the second result has no 'areas'")? {
+        for at in [0, 1] {
+            let there = value["areas"][area][at].as_u64().unwrap_or(0);
+            let sum = there + counts[at].as_u64().unwrap_or(0);
+            if value["areas"].get(area).is_none() {
+                value["areas"][area] = json!([0, 0]);
+            }
+            value["areas"][area][at] = sum.into();
+        }
+    }
+    Ok(())
 }
 
 fn hold(workspace: &Workspace, results: &Results, tally: &mut Tally) -> Result<()> {
