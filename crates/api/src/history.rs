@@ -119,6 +119,12 @@ impl<'a> Events<'a> {
                 let details = none().and("mapRunArn", Part::Text(arn));
                 with("MapRunStarted", "mapRunStartedEventDetails", details)
             }
+            K::MapRunRedriven { arn, count } => {
+                let details = none()
+                    .and("mapRunArn", Part::Text(arn))
+                    .and("redriveCount", Part::Number(u64::from(*count)));
+                with("MapRunRedriven", "mapRunRedrivenEventDetails", details)
+            }
             K::MapRunSucceeded => plain("MapRunSucceeded"),
             K::MapRunFailed(failure) => with("MapRunFailed", "mapRunFailedEventDetails", failed(failure)),
             K::MapIterationStarted { name, index } => {
@@ -487,6 +493,11 @@ mod tests {
         check(
             HistoryKind::MapRunStarted { arn: "arn:run".into() },
             json!({"type": "MapRunStarted", "mapRunStartedEventDetails": {"mapRunArn": "arn:run"}}),
+        );
+        check(
+            HistoryKind::MapRunRedriven { arn: "arn:run".into(), count: 2 },
+            json!({"type": "MapRunRedriven",
+                "mapRunRedrivenEventDetails": {"mapRunArn": "arn:run", "redriveCount": 2}}),
         );
         check(
             HistoryKind::MapRunFailed(failure()),

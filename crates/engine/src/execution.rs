@@ -98,6 +98,8 @@ pub struct Child {
     pub index: u32,
     /// How many items it has.
     pub items: u32,
+    /// In which redrive of the Map Run it was started, 0 for the time before the first.
+    pub round: u32,
 }
 
 /// Where an execution stands.
@@ -270,14 +272,14 @@ impl Activation {
 }
 
 impl Frame {
-    /// Keeps of a visit what a redrive needs: the input, and what branches and iterations have returned. Its retriers begin
-    /// anew, and what it does next will follow the redrive.
+    /// Keeps of a visit what a redrive needs: the input, what branches and iterations have returned, which Map Run there
+    /// was. Its retriers begin anew, and what it does next will follow the redrive.
     pub(crate) fn halt(&mut self) {
         self.last_event = 0;
         let Position::In(activation) = &mut self.position else { return };
         activation.halted = true;
         activation.retries.clear();
-        if !matches!(activation.phase, Phase::Branches { .. } | Phase::Iterations(_)) {
+        if !activation.phase.is_kept() {
             activation.phase = Phase::Active;
         }
     }
@@ -308,6 +310,13 @@ pub(crate) enum Phase {
     Iterations(MapRun),
     /// A Map Run is at work.
     Distributed(Box<MapRunPlan>),
+}
+
+impl Phase {
+    /// Whether a redrive goes on with it; anything else begins again.
+    fn is_kept(&self) -> bool {
+        matches!(self, Phase::Branches { .. } | Phase::Iterations(_) | Phase::Distributed(_))
+    }
 }
 
 /// A task that is out.
@@ -398,6 +407,8 @@ pub struct MapRunPlan {
     pub writer: Option<PayloadId>,
     /// What ItemSelector sees besides its item (`items.rs`).
     pub scope: PayloadId,
+    /// How often it was redriven.
+    pub redrives: u32,
 }
 
 impl MapRunPlan {
@@ -448,7 +459,10 @@ impl Execution {
     pub fn map_run(&self, id: TaskId) -> Option<(StateId, &MapRunPlan)> {
         let activation = self.activation(id.frame())?;
         match &activation.phase {
-            Phase::Distributed(plan) if plan.task == id => Some((activation.state(), plan)),
+            // Between an end and the moment at which a redrive takes it up, it is not at work.
+            Phase::Distributed(plan) if plan.task == id && !activation.halted => {
+                Some((activation.state(), plan))
+            }
             _ => None,
         }
     }

@@ -374,7 +374,9 @@ impl<'a> Step<'a> {
 
     /// Takes back the task or the Map Run that a frame has out, if any.
     fn withdraw(&mut self, site: &Site<'a>) {
-        let run = match self.activation(site.frame).map(|activation| &activation.phase) {
+        // What was halted is taken back already.
+        let activation = self.activation(site.frame).filter(|activation| !activation.halted);
+        let run = match activation.map(|activation| &activation.phase) {
             Some(Phase::Task(run)) => run.clone(),
             Some(Phase::Distributed(plan)) => {
                 let task = plan.task;

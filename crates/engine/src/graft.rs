@@ -166,6 +166,14 @@ fn same_kind(frame: &Frame, old: &Body, new: &Body, name: &str) -> Result<(), Un
     }
     let Position::In(activation) = &frame.position else { return Ok(()) };
     match (&activation.phase, new) {
+        // What iterations returned is nothing to a Map Run, nor the other way round.
+        (Phase::Iterations(_), Body::Map(map)) | (Phase::Distributed(_), Body::Map(map))
+            if map.distributed.is_some() != matches!(activation.phase, Phase::Distributed(_)) =>
+        {
+            Err(Unfit(format!(
+                "The state '{name}' is a Map of the other mode in the definition than when the execution ended in it"
+            )))
+        }
         (Phase::Branches { results }, Body::Parallel(parallel))
             if results.len() != parallel.branches.len() =>
         {

@@ -93,6 +93,10 @@ pub enum HistoryKind {
     MapRunStarted {
         arn: Arc<str>,
     },
+    MapRunRedriven {
+        arn: Arc<str>,
+        count: u32,
+    },
     MapRunSucceeded,
     MapRunFailed(Failure),
     MapIterationStarted {

@@ -6,6 +6,7 @@
 //!            about to enter    enters
 //!            in a state        tries it again, without a second …StateEntered
 //!            with children     waits for those that have not returned; starts iterations that never began
+//!            with a Map Run    redrives it
 //! ```
 //!
 //! A state is unfinished when it was entered and not left, and nothing else is needed to say what runs again. Variables
@@ -60,7 +61,7 @@ pub struct Redriven {
 pub struct Redrives {
     count: u32,
     last_ms: Option<i64>,
-    /// The tokens of the last ones, oldest first.
+    /// The tokens of the last ones that had one, oldest first.
     tokens: Vec<(Arc<str>, i64)>,
 }
 
@@ -73,6 +74,11 @@ impl Redrives {
     /// When the last one was, in milliseconds since the epoch.
     pub fn last_ms(&self) -> Option<i64> {
         self.last_ms
+    }
+
+    /// The token of the last one that had one, however long ago it was.
+    pub fn last_token(&self) -> Option<&Arc<str>> {
+        self.tokens.last().map(|(token, _)| token)
     }
 
     pub(crate) fn add(&mut self, redriven: Redriven) {
@@ -224,8 +230,10 @@ impl Step<'_> {
                 self.inside(frame, Change::TakenUp(frame));
                 states::parallel::take_up(self, &site, state)
             }
-            // A Map in distributed mode is tried again, with a new Map Run. To redrive the old one is to be done here: the
-            // plan of it would be kept by `Frame::halt`, and its children say which of them succeeded.
+            (Some(Phase::Distributed(plan)), Body::Map(_)) => {
+                let plan = plan.clone();
+                return states::map::distributed::take_up(self, &site, plan);
+            }
             (Some(Phase::Iterations(_)), Body::Map(state)) => {
                 self.inside(frame, Change::TakenUp(frame));
                 states::map::take_up(self, &site, state)

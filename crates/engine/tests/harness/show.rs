@@ -120,6 +120,9 @@ pub(crate) fn history_line(event: &HistoryEvent, text: &dyn Fn(PayloadId) -> Arc
         HistoryKind::MapStateSucceeded => "MapStateSucceeded".into(),
         HistoryKind::MapStateFailed => "MapStateFailed".into(),
         HistoryKind::MapRunStarted { arn } => format!("MapRunStarted arn={}", short(arn)),
+        HistoryKind::MapRunRedriven { arn, count } => {
+            format!("MapRunRedriven arn={} count={count}", short(arn))
+        }
         HistoryKind::MapRunSucceeded => "MapRunSucceeded".into(),
         HistoryKind::MapRunFailed(failure) => format!("MapRunFailed{}", failure_words(failure)),
         HistoryKind::MapIterationStarted { name, index } => iteration("Started", name, *index),

@@ -534,6 +534,7 @@ async fn start(shared: Arc<Shared>, work: Arc<Work>, batch: Batch) -> Begun {
         container: work.container,
         index: batch.index,
         items: batch.items,
+        round: 0,
     };
     let start = Start {
         arn,

@@ -2,6 +2,9 @@
 //!
 //! What the state's fields say is evaluated here, when the state is entered, and becomes the plan of the Map Run. The
 //! items are not looked at: there may be a hundred million.
+//!
+//! A redrive goes on with the Map Run that there was, under a new number: what is still told of the time before the end
+//! is told under the old one. Whatever ended the visit, the plan is kept for that.
 
 use std::sync::Arc;
 
@@ -75,10 +78,30 @@ pub(super) fn enter<'a>(
         batch_input,
         writer,
         scope,
+        redrives: 0,
     };
     step.set_phase(site.frame, Phase::Distributed(Box::new(plan)));
     step.effect(Effect::Call(task));
     Ok(Outcome::Parked)
+}
+
+/// A redrive goes on: the same Map Run is asked for once more.
+pub(crate) fn take_up(step: &mut Step<'_>, site: &Site<'_>, mut plan: Box<MapRunPlan>) {
+    let task = TaskId::new(site.frame, step.number());
+    plan.task = task;
+    plan.redrives += 1;
+    step.record(site.frame, HistoryKind::MapRunRedriven { arn: plan.arn.clone(), count: plan.redrives });
+    step.set_phase(site.frame, Phase::Distributed(plan));
+    step.effect(Effect::Call(task));
+}
+
+/// The Map Run is over and its row goes. The plan stays until the state is left or tried again: if neither happens, a
+/// redrive needs it.
+fn settle(step: &mut Step<'_>, site: &Site<'_>, id: TaskId) {
+    step.effect(Effect::Settle(id));
+    if let Some(activation) = step.activation_mut(site.frame) {
+        activation.halted = true;
+    }
 }
 
 /// The value of a field, named.
@@ -130,8 +153,7 @@ pub(crate) fn succeeded(step: &mut Step<'_>, id: TaskId, output: Arc<str>) {
     if output.len() > step.limits.payload_bytes_max {
         return failed(step, id, Raised::data_limit(&site.state.name));
     }
-    step.effect(Effect::Settle(id));
-    step.set_phase(site.frame, Phase::Active);
+    settle(step, &site, id);
     let result = step.name_text(output);
     let started = step.last_event(site.frame);
     let succeeded = step.record_after(started, HistoryKind::MapRunSucceeded);
@@ -148,9 +170,8 @@ pub(crate) fn succeeded(step: &mut Step<'_>, id: TaskId, output: Arc<str>) {
 /// The Map Run failed.
 pub(crate) fn failed(step: &mut Step<'_>, id: TaskId, raised: Raised) {
     let Some((site, _)) = at(step, id) else { return };
-    step.effect(Effect::Settle(id));
+    settle(step, &site, id);
     step.record(site.frame, HistoryKind::MapRunFailed(raised.failure.clone()));
-    step.set_phase(site.frame, Phase::Active);
     step.fail(&site, raised);
 }
 
