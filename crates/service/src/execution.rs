@@ -10,6 +10,7 @@ use store::Listing;
 use crate::arn::Place;
 use crate::log::LogPlan;
 use crate::machine::encode;
+use crate::map_run::redrive_token;
 use crate::resolution::Revision;
 
 /// One execution without its payloads: the body of its list row.
@@ -51,6 +52,11 @@ pub struct ExecutionRecord {
     pub events: u64,
     /// Through which of its machine's versions and aliases it was started.
     pub origin: Origin,
+    /// Of a Map Run's child, the token that it was last redriven with: it tells in which redrive of the run.
+    pub(crate) redrive_token: Option<String>,
+    /// Whether it waits for its Map Run to redrive it. That is not written here: the Map Run says it.
+    #[serde(skip)]
+    pub pending_redrive: bool,
     /// The step that this was written with: the execution's version in the store, until it goes on.
     pub step: u32,
     /// What it is when a Map Run started it.
@@ -84,9 +90,27 @@ impl ExecutionRecord {
             redriven_ms: execution.redrives.last_ms(),
             events: execution.next_event() - 1,
             origin: facts.origin.clone(),
+            redrive_token: part(facts.child.as_ref().and(execution.redrives.last_token())),
+            pending_redrive: false,
             step: execution.step,
             child: facts.child.clone(),
         }
+    }
+
+    /// Whether it is a Map Run's child that was to be redriven with its run when that was redriven for
+    /// this time, and has not been.
+    pub(crate) fn waits_for_redrive(&self, redrives: u32) -> bool {
+        let unsuccessful = !matches!(self.status, Status::Running | Status::Succeeded);
+        let standard = self.child.is_some() && !self.is_express();
+        redrives > 0
+            && standard
+            && unsuccessful
+            && self.redrive_token.as_deref() != Some(&redrive_token(redrives))
+    }
+
+    /// Whether it is of the EXPRESS type, as its ARN says.
+    fn is_express(&self) -> bool {
+        self.arn.split(':').nth(5) == Some("express")
     }
 
     /// Its list row: running executions by start or redrive, closed ones by end (asl-facts 6).
@@ -200,6 +224,10 @@ pub struct ListExecutions {
     pub machine_arn: String,
     /// Only these.
     pub status: Option<Status>,
+    /// Only those that wait for their Map Run to redrive them; no other status has such.
+    pub pending_redrive: bool,
+    /// Only those that were redriven, or only those that were not.
+    pub redriven: Option<bool>,
     /// Where the page before ended.
     pub cursor: Option<Vec<u8>>,
     /// How many.

@@ -13,12 +13,13 @@
 //! parent's outbox row asks for the run until the parent has its result; the run's own row is there while the run is, so
 //! that a run whose parent is gone is found and ended.
 //!
-//! The seam for a redrive: a record that has ended can be opened again (`record::reopen` would be the write), and a
-//! driver over it starts what its children's rows say is missing. What differs is which children count as finished.
+//! A redrive of the parent opens the record again, and a driver over it does what its children's rows say is missing: a
+//! child that succeeded is finished, and of the others those that had their turn in this redrive.
 //!
 //! This module refuses to know S3 (a [`connect::Datasets`] does) and what a state means (the engine does).
 
 mod bitmap;
+mod children;
 mod counts;
 mod driver;
 mod export;
@@ -30,11 +31,13 @@ mod requests;
 mod results;
 #[cfg(test)]
 mod tests;
+mod work;
 
 pub use counts::Counts;
 pub use record::{MapRunRecord, MapRunStatus};
 pub use requests::{MapRunPage, UpdateMapRun};
 
+pub(crate) use children::redrive_token;
 pub(crate) use driver::{begin, end_orphan};
 pub(crate) use record::{MAP_RUN_ROW, map_run_arn, purge_of};
 pub(crate) use registry::MapRuns;

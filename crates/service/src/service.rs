@@ -504,8 +504,8 @@ impl Service {
             let running = ListExecutions {
                 machine_arn: record.arn.clone(),
                 status: Some(Status::Running),
-                cursor: None,
                 limit: STOPS_PER_PAGE,
+                ..ListExecutions::default()
             };
             let page = self.page(running).await?;
             // Asked after the page: while the machine is there and on its way out, no other of its name has executions.
@@ -650,7 +650,7 @@ impl Service {
     /// No such execution.
     pub async fn describe_execution(&self, arn: &str) -> Result<Described, Refusal> {
         let (id, record) = self.execution_record(arn).await?;
-        self.described(id, record).await
+        self.described(id, self.with_pending_redrive(record).await?).await
     }
 
     /// An execution with its payloads.
@@ -704,11 +704,13 @@ impl Service {
     /// # Errors
     /// No such machine or Map Run, or a cursor that is none.
     pub async fn list_executions(&self, request: ListExecutions) -> Result<ExecutionPage, Refusal> {
-        self.check_listed(&request.machine_arn).await?;
-        self.page(request).await
+        match self.check_listed(&request.machine_arn).await? {
+            Some(run) => self.children(&run, request).await,
+            None => self.page(request).await,
+        }
     }
 
-    async fn page(&self, request: ListExecutions) -> Result<ExecutionPage, Refusal> {
+    pub(crate) async fn page(&self, request: ListExecutions) -> Result<ExecutionPage, Refusal> {
         let query = ListQuery {
             group: Some(group_of(&request.machine_arn)),
             status: request.status.map(status_code),

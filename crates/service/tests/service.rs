@@ -375,6 +375,7 @@ async fn lists_are_paged_newest_first_and_filtered() {
             status: Some(Status::Succeeded),
             cursor,
             limit: 3,
+            ..Default::default()
         };
         let page = world.service.list_executions(request).await.unwrap();
         seen.extend(page.executions.into_iter().map(|execution| execution.arn));

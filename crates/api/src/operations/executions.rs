@@ -92,20 +92,20 @@ pub(super) async fn list(call: &Call<'_>, mut members: Members) -> Result<Reply,
     }
     let filter = members.text("statusFilter");
     let pending = filter.as_deref() == Some(PENDING_REDRIVE);
-    if of_map_run && (pending || redrive_filter.as_deref() == Some("REDRIVEN")) {
-        // No child of this server's was redriven, and none waits for it.
-        call.service.describe_map_run(&arn).await?;
-        return Ok(Reply::of(&json!({"executions": []})));
-    }
-    let status = filter.as_deref().map(status_named).transpose()?;
-    let question = [arn.as_str(), filter.as_deref().unwrap_or_default()];
+    let pending_redrive = of_map_run && pending;
+    let status = filter.as_deref().filter(|_| !pending_redrive).map(status_named).transpose()?;
+    let redriven = redrive_filter.as_deref().map(|filter| filter == "REDRIVEN");
+    let question =
+        [arn.as_str(), filter.as_deref().unwrap_or_default(), redrive_filter.as_deref().unwrap_or_default()];
     let cursor = match members.text("nextToken") {
         None => None,
         Some(token) => Some(
             page_token::read(PageKind::Executions, &question, &token).ok_or_else(WireError::invalid_token)?,
         ),
     };
-    let request = ListExecutions { machine_arn: arn.clone(), status, cursor, limit: members.page_size() };
+    let machine_arn = arn.clone();
+    let limit = members.page_size();
+    let request = ListExecutions { machine_arn, status, pending_redrive, redriven, cursor, limit };
     let page = call.service.list_executions(request).await?;
     let executions: Vec<Value> = page.executions.iter().map(listed).collect();
     let mut answer = json!({"executions": executions});
@@ -133,7 +133,7 @@ fn summary(record: &ExecutionRecord) -> Value {
         "executionArn": record.arn,
         "stateMachineArn": record.machine_arn,
         "name": record.name,
-        "status": record.status.as_str(),
+        "status": if record.pending_redrive { PENDING_REDRIVE } else { record.status.as_str() },
         "startDate": seconds(record.started_ms),
         "redriveCount": record.redrive_count,
     });

@@ -36,8 +36,9 @@ pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Re
         "toleratedFailureCount": run.tolerated_count.unwrap_or_default(),
         "itemCounts": counts(&run.items),
         "executionCounts": counts(&run.executions),
-        "redriveCount": 0,
+        "redriveCount": run.redrive_count,
     });
+    set(&mut answer, "redriveDate", run.redriven_ms.map(seconds));
     set(&mut answer, "stopDate", run.stopped_ms.map(seconds));
     Ok(Reply::of(&answer))
 }
@@ -98,7 +99,7 @@ fn counts(counts: &Counts) -> Value {
         "aborted": counts.aborted,
         "total": counts.total,
         "resultsWritten": counts.succeeded,
-        "failuresNotRedrivable": 0,
-        "pendingRedrive": 0,
+        "failuresNotRedrivable": counts.failures_not_redrivable,
+        "pendingRedrive": counts.pending_redrive,
     })
 }

@@ -20,6 +20,10 @@ pub struct Counts {
     pub aborted: u64,
     /// All that are known of.
     pub total: u64,
+    /// Ended without success, and are about to be redriven.
+    pub pending_redrive: u64,
+    /// Ended without success, and could not be redriven when their Map Run was.
+    pub failures_not_redrivable: u64,
 }
 
 impl Counts {
@@ -32,6 +36,18 @@ impl Counts {
     /// So many began.
     pub(crate) fn started(&mut self, count: u64) {
         self.pending = self.pending.saturating_sub(count);
+        self.running += count;
+    }
+
+    /// So many are there, and wait to be redriven.
+    pub(crate) fn waiting(&mut self, count: u64) {
+        self.total += count;
+        self.pending_redrive += count;
+    }
+
+    /// So many that waited for it run again.
+    pub(crate) fn redriven(&mut self, count: u64) {
+        self.pending_redrive = self.pending_redrive.saturating_sub(count);
         self.running += count;
     }
 

@@ -3,16 +3,16 @@
 //! A child is a row, not a task: what is in memory for ten thousand of them is their numbers. The driver trusts what it
 //! is told and what the store says, and the store is the truth: it begins with the list rows of the children that are
 //! there, and a child that it starts a second time tells it so.
+//!
+//! A run that is redriven has a new driver, which waits for the last one to leave. What succeeded stays; a STANDARD child
+//! that did not is redriven, an EXPRESS one is not known and started as another execution. Each child keeps the token that
+//! it was redriven with, which names the redrive of the run: so a driver after a crash sees who had its turn.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
-use asl::machine::{Body, StateId};
-use asl::states::map::distributed::Transformation;
-use connect::Reading;
-use engine::{Child, Event, Execution, Failure, MapRunPlan, Origin, Start, Status, TaskId};
+use engine::{Child, Event, Execution, Failure, NotRedrivable, Status, TaskId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -23,11 +23,13 @@ use crate::clock::now_ms;
 use crate::execution::{ExecutionRecord, group_of, status_code};
 use crate::machine::decode;
 use crate::map_run::bitmap::Bitmap;
+use crate::map_run::children::{Begun, redrive, start, stop};
 use crate::map_run::export;
 use crate::map_run::feed::{BATCHES_WAITING_MAX, Batch, Before, Fed, feed};
-use crate::map_run::progress::{Ended, MapRunLimits, Progress};
-use crate::map_run::record::{self, Conclusion, MapRunRecord, MapRunStatus, base_name, child_arn};
+use crate::map_run::progress::{Ended, MapRunLimits, Progress, life};
+use crate::map_run::record::{self, Conclusion, MapRunStatus, Stored};
 use crate::map_run::results::Results;
+use crate::map_run::work::Work;
 use crate::owner::Failed;
 use crate::pace::Compiled;
 use crate::pool;
@@ -40,146 +42,12 @@ const STARTS_MAX: usize = 256;
 const STOPS_MAX: usize = 64;
 /// List rows that are read at a time.
 const ROWS_PER_READ: usize = 1024;
-/// The pause before something is tried again that found no room.
-const PAUSE: Duration = Duration::from_millis(20);
 /// The recorded name and the text of a run that failed too often.
 const THRESHOLD: (&str, &str) =
     ("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was exceeded");
 
-/// What a run has to do, taken from its parent when it begins.
-pub(crate) struct Work {
-    pub(super) id: ExecutionId,
-    pub(super) parent: ExecutionId,
-    pub(super) plan: MapRunPlan,
-    pub(super) execution_arn: String,
-    /// `machine/label`, and the ARN of that machine.
-    pub(super) labelled: String,
-    pub(super) machine_arn: String,
-    pub(super) role_arn: String,
-    pub(super) region: String,
-    pub(super) trace_header: Option<String>,
-    /// How the parent is logged: its children are logged there too.
-    pub(super) log: Option<Arc<str>>,
-    pub(super) definition: Arc<Compiled>,
-    pub(super) state: StateId,
-    pub(super) state_name: Arc<str>,
-    pub(super) container: u32,
-    pub(super) express: bool,
-    pub(super) items: Option<Arc<str>>,
-    pub(super) reading: Option<Reading>,
-    pub(super) batch_input: Option<Arc<str>>,
-    /// Bytes of a batch's input besides its items.
-    pub(super) batch_base: usize,
-    payload_bytes_max: usize,
-    pub(super) writer: Option<Arc<str>>,
-    pub(super) transformation: Transformation,
-    pub(super) lines: bool,
-    pub(super) scope: Arc<str>,
-}
-
-impl Work {
-    fn of(
-        shared: &Shared,
-        parent: ExecutionId,
-        execution: &Execution,
-        definition: &Arc<Compiled>,
-        task: TaskId,
-    ) -> Option<Work> {
-        let (state, plan) = execution.map_run(task)?;
-        let body = definition.machine.state(state);
-        let Body::Map(map) = &body.body else { return None };
-        let fields = map.distributed.as_ref()?;
-        let facts = execution.facts();
-        let text = |id: Option<engine::PayloadId>| id.and_then(|id| execution.text(id));
-        // `…:mapRun:MACHINE/LABEL:UUID`
-        let label = plan.arn.rsplit(':').nth(1).and_then(|labelled| labelled.rsplit('/').next())?;
-        let labelled = format!("{}/{label}", base_name(&facts.machine_name));
-        let reading = match (&fields.reader, text(plan.reader)) {
-            (Some(reader), Some(arguments)) => {
-                Some(Reading { source: reader.source, arguments, format: reader.format.clone() })
-            }
-            _ => None,
-        };
-        let batch_input = text(plan.batch_input);
-        let around = "{\"BatchInput\":,\"Items\":[]}".len();
-        Some(Work {
-            id: ExecutionId::of(&plan.arn),
-            parent,
-            plan: plan.clone(),
-            execution_arn: facts.arn.clone(),
-            machine_arn: shared.place().machine(&labelled),
-            labelled,
-            role_arn: facts.role_arn.clone(),
-            region: facts.region.clone(),
-            trace_header: facts.trace_header.clone(),
-            log: facts.log.clone(),
-            definition: definition.clone(),
-            state,
-            state_name: body.name.clone(),
-            container: map.processor.0,
-            express: fields.express,
-            items: text(plan.items),
-            reading,
-            batch_base: around + batch_input.as_ref().map_or(0, |input| input.len()),
-            batch_input,
-            payload_bytes_max: shared.limits().payload_bytes_max,
-            writer: text(plan.writer),
-            transformation: fields
-                .writer
-                .as_ref()
-                .map_or(Transformation::Compact, |writer| writer.transformation),
-            lines: fields.writer.as_ref().is_some_and(|writer| writer.lines),
-            scope: execution.text(plan.scope)?,
-        })
-    }
-
-    /// Whether children get batches.
-    pub(super) fn batched(&self) -> bool {
-        let plan = &self.plan;
-        plan.batch_items_max.is_some() || plan.batch_bytes_max.is_some() || plan.batch_input.is_some()
-    }
-
-    /// The most bytes of a batch's input.
-    pub(super) fn batch_bytes(&self) -> usize {
-        let asked = self.plan.batch_bytes_max.and_then(|bytes| usize::try_from(bytes).ok());
-        asked
-            .filter(|bytes| *bytes > 0)
-            .map_or(self.payload_bytes_max, |bytes| bytes.min(self.payload_bytes_max))
-    }
-
-    /// The name and the ARN of a child.
-    pub(super) fn child_name(&self, shared: &Shared, index: u32) -> (String, String) {
-        child_arn(shared.place(), &self.plan.arn, &self.labelled, index, self.express)
-    }
-
-    fn limits(&self) -> MapRunLimits {
-        MapRunLimits {
-            max_concurrency: self.plan.max_concurrency,
-            tolerated_count: self.plan.tolerated_count,
-            tolerated_percentage: self.plan.tolerated_percentage,
-        }
-    }
-
-    fn record(&self) -> MapRunRecord {
-        let limits = self.limits();
-        MapRunRecord {
-            arn: self.plan.arn.to_string(),
-            execution_arn: self.execution_arn.clone(),
-            task: self.plan.task.0,
-            machine_arn: self.machine_arn.clone(),
-            status: MapRunStatus::Running,
-            started_ms: now_ms(),
-            stopped_ms: None,
-            max_concurrency: limits.max_concurrency,
-            tolerated_count: limits.tolerated_count,
-            tolerated_percentage: limits.tolerated_percentage,
-            executions: Default::default(),
-            items: Default::default(),
-        }
-    }
-}
-
-/// Begins the Map Run that a state of a live execution asks for, or takes it up again. One that is at work here stays.
+/// Begins the Map Run that a state of a live execution asks for, or takes it up again. One that is at work here stays;
+/// one that is redriven waits until its last driver has ended it.
 pub(crate) fn begin(
     shared: &Arc<Shared>,
     parent: ExecutionId,
@@ -190,9 +58,18 @@ pub(crate) fn begin(
     let Some(work) = Work::of(shared, parent, execution, definition, task) else { return };
     let room = Results::room(&work, shared.limits().payload_bytes_max);
     let (progress, ends) = Progress::new(work.id, parent, task, work.limits(), room);
-    if shared.map_runs.enter(&progress) {
-        shared.underway.spawn(run(shared.clone(), Arc::new(work), progress, ends));
+    if !shared.map_runs.announce(&progress) {
+        return;
     }
+    // At once, if it can: whoever looks for runs that nobody asks for must find it.
+    shared.map_runs.enter(&progress);
+    let shared = shared.clone();
+    shared.clone().underway.spawn(async move {
+        tokio::select! {
+            () = shared.map_runs.enter_in_turn(&progress) => run(shared.clone(), Arc::new(work), progress, ends).await,
+            () = shared.stopping() => shared.map_runs.leave(&progress),
+        }
+    });
 }
 
 async fn run(
@@ -250,10 +127,7 @@ async fn conduct(
         place = shared.map_runs.places.clone().acquire_owned() => place,
         () = shared.stopping() => return Ok(None),
     };
-    record::create(shared, &work.record()).await?;
-    let Some(stored) = record::load(shared, work.id).await? else {
-        return Err(Refusal::Unavailable(format!("the Map Run {} is not in the store", work.plan.arn)));
-    };
+    let stored = opened(shared, work).await?;
     if stored.record.status != MapRunStatus::Running {
         return Ok(stored.conclusion);
     }
@@ -270,16 +144,21 @@ async fn conduct(
         ends,
         running: HashSet::new(),
         uncounted: HashMap::new(),
+        redrives: VecDeque::new(),
+        lives: HashMap::new(),
+        bound: 0,
         ended: Bitmap::default(),
         starting: FuturesUnordered::new(),
         results: Results::new(work, shared.limits().payload_bytes_max),
     };
     let before = driver.before().await?;
     let verdict = driver.work(before).await?;
+    driver.give_up_redrives();
+    let children = driver.bound.into();
     let conclusion = match verdict {
         Verdict::Stopping => return Ok(None),
         Verdict::Complete if work.plan.writer.is_some() => {
-            concluded(export::export(shared, work, progress.tally().executions.total).await?)
+            concluded(export::export(shared, work, children).await?)
         }
         Verdict::Complete => concluded(driver.results.into_text(shared, work).await?),
         Verdict::Failed(failure) => {
@@ -288,7 +167,7 @@ async fn conduct(
             }
             if work.plan.writer.is_some() {
                 // What there is is written all the same; the run has failed for its own reason.
-                let _written = export::export(shared, work, progress.tally().executions.total).await?;
+                let _written = export::export(shared, work, children).await?;
             }
             Conclusion::Failed(failure)
         }
@@ -302,6 +181,23 @@ async fn conduct(
     let tally = progress.tally();
     record::end(shared, work.id, conclusion.clone(), Some((tally.executions, tally.items)), now_ms()).await?;
     Ok(Some(conclusion))
+}
+
+/// The run's record, made or opened again.
+async fn opened(shared: &Shared, work: &Work) -> Result<Stored, Refusal> {
+    let absent = || Refusal::Unavailable(format!("the Map Run {} is not in the store", work.plan.arn));
+    let asked = work.record();
+    record::create(shared, &asked).await?;
+    let stored = record::load(shared, work.id).await?.ok_or_else(absent)?;
+    if stored.record.redrive_count >= work.plan.redrives {
+        return Ok(stored);
+    }
+    if stored.record.status == MapRunStatus::Running {
+        // Its last driver went down with the server before it had ended it.
+        end_orphan(shared, work.id).await?;
+    }
+    record::reopen(shared, &asked).await?;
+    record::load(shared, work.id).await?.ok_or_else(absent)
 }
 
 fn concluded(result: Result<String, Failure>) -> Conclusion {
@@ -321,14 +217,22 @@ enum Verdict {
     Stopping,
 }
 
-/// What came of a start.
-enum Begun {
-    /// It runs, or its end is told of.
-    Running(u32),
-    /// It was there before, and has ended.
-    Before(Ended),
-    Failed(u32, Failure),
-    Stopping,
+/// A child that begins, or goes on.
+struct Beginning {
+    items: u32,
+    redriven: bool,
+}
+
+/// What a list row says of a child to a run that is redriven.
+enum Standing {
+    /// It runs, or it ended and that stands.
+    AsItIs,
+    /// It could not be redriven any more.
+    NotRedrivable,
+    /// It has not had its turn.
+    PendingRedrive,
+    /// Another execution is started in its place.
+    Superseded,
 }
 
 struct Driver<'a> {
@@ -338,8 +242,14 @@ struct Driver<'a> {
     ends: mpsc::UnboundedReceiver<Ended>,
     /// Children that were started and have not ended, as far as is known.
     running: HashSet<u32>,
-    /// Those of them that are not yet known to be durable, with their items.
-    uncounted: HashMap<u32, u32>,
+    /// Those of them that are not yet known to be durable.
+    uncounted: HashMap<u32, Beginning>,
+    /// Children that wait for a place to be redriven.
+    redrives: VecDeque<Ended>,
+    /// The life of a child that is waited for, where it is not its first: an end of an earlier one may still be told of.
+    lives: HashMap<u32, u32>,
+    /// One more than the highest number of a child.
+    bound: u32,
     ended: Bitmap,
     starting: FuturesUnordered<BoxFuture<'static, Begun>>,
     results: Results,
@@ -362,6 +272,30 @@ impl Driver<'_> {
             for (_, row) in &page.rows {
                 let record: ExecutionRecord = decode(&row.body)?;
                 let Some(child) = &record.child else { continue };
+                self.bound = self.bound.max(child.index + 1);
+                let next_life = life(child, record.redrive_count) + 1;
+                match self.standing(&record, child) {
+                    Standing::Superseded => {
+                        self.lives.insert(child.index, self.work.plan.redrives);
+                        continue;
+                    }
+                    Standing::PendingRedrive => {
+                        if before.known.insert(child.index) {
+                            before.executions += 1;
+                            before.items += u64::from(child.items);
+                            self.lives.insert(child.index, next_life);
+                            self.wait_for_redrive(&record, child);
+                        }
+                        continue;
+                    }
+                    Standing::NotRedrivable if !before.known.contains(child.index) => {
+                        self.progress.count(|tally| {
+                            tally.executions.failures_not_redrivable += 1;
+                            tally.items.failures_not_redrivable += u64::from(child.items);
+                        });
+                    }
+                    Standing::NotRedrivable | Standing::AsItIs => {}
+                }
                 // A child that ends while the rows are read may be listed twice.
                 if before.known.insert(child.index) {
                     let items = u64::from(child.items);
@@ -377,13 +311,55 @@ impl Driver<'_> {
                 }
                 if record.status != Status::Running {
                     let (index, items, status) = (child.index, child.items, record.status);
-                    self.note(Ended { index, items, status, output: None }, false);
+                    let life = life(child, record.redrive_count);
+                    self.note(Ended { index, items, status, life, output: None }, false);
                 }
             }
             match page.next {
                 Some(next) => cursor = Some(next),
-                None => return Ok(before),
+                None => break,
             }
+        }
+        // In the order of their items, as they were started.
+        self.redrives.make_contiguous().sort_by_key(|child| child.index);
+        Ok(before)
+    }
+
+    fn standing(&self, record: &ExecutionRecord, child: &Child) -> Standing {
+        let redrives = self.work.plan.redrives;
+        if self.work.express {
+            let stands = child.round == redrives || record.status == Status::Succeeded;
+            return if stands { Standing::AsItIs } else { Standing::Superseded };
+        }
+        if !record.waits_for_redrive(redrives) {
+            return Standing::AsItIs;
+        }
+        let limits = self.shared.limits();
+        let (started_ms, stopped_ms) = (record.started_ms, record.stopped_ms);
+        match NotRedrivable::why(record.status, started_ms, stopped_ms, record.events, now_ms(), limits) {
+            Some(_) => Standing::NotRedrivable,
+            None => Standing::PendingRedrive,
+        }
+    }
+
+    fn wait_for_redrive(&mut self, record: &ExecutionRecord, child: &Child) {
+        self.progress.count(|tally| {
+            tally.executions.waiting(1);
+            tally.items.waiting(u64::from(child.items));
+        });
+        let (index, items, status) = (child.index, child.items, record.status);
+        self.redrives.push_back(Ended { index, items, status, life: 0, output: None });
+    }
+
+    /// Children that will not be redriven by this driver are what they were.
+    fn give_up_redrives(&mut self) {
+        for child in self.redrives.drain(..) {
+            self.progress.count(|tally| {
+                tally.executions.redriven(1);
+                tally.executions.ended(child.status, 1);
+                tally.items.redriven(child.items.into());
+                tally.items.ended(child.status, child.items.into());
+            });
         }
     }
 
@@ -403,12 +379,15 @@ impl Driver<'_> {
                 let (error, cause) = THRESHOLD;
                 break Verdict::Failed(Failure { error: Some(error.into()), cause: Some(cause.into()) });
             }
-            if exhausted && self.running.is_empty() && self.starting.is_empty() {
+            if exhausted && self.redrives.is_empty() && self.running.is_empty() && self.starting.is_empty() {
                 break Verdict::Complete;
             }
-            let room = !exhausted
-                && (self.running.len() as u64) < limits.places()
-                && self.starting.len() < STARTS_MAX;
+            while self.has_room(limits)
+                && let Some(child) = self.redrives.pop_front()
+            {
+                self.redrive(child);
+            }
+            let room = !exhausted && self.has_room(limits);
             tokio::select! {
                 biased;
                 () = &mut stopping => break Verdict::Stopping,
@@ -437,24 +416,45 @@ impl Driver<'_> {
         Ok(verdict)
     }
 
+    fn has_room(&self, limits: MapRunLimits) -> bool {
+        (self.running.len() as u64) < limits.places() && self.starting.len() < STARTS_MAX
+    }
+
+    fn redrive(&mut self, child: Ended) {
+        let Ended { index, items, .. } = child;
+        self.running.insert(index);
+        self.uncounted.insert(index, Beginning { items, redriven: true });
+        self.starting.push(Box::pin(redrive(self.shared.clone(), self.work.clone(), index, items)));
+    }
+
     fn start(&mut self, batch: Batch) {
+        self.bound = self.bound.max(batch.index + 1);
         self.running.insert(batch.index);
-        self.uncounted.insert(batch.index, batch.items);
+        self.uncounted.insert(batch.index, Beginning { items: batch.items, redriven: false });
         self.starting.push(Box::pin(start(self.shared.clone(), self.work.clone(), batch)));
     }
 
     /// A child is there: from now on it counts as running.
     fn counted(&mut self, index: u32) {
-        if let Some(items) = self.uncounted.remove(&index) {
-            self.progress.count(|tally| {
+        let Some(Beginning { items, redriven }) = self.uncounted.remove(&index) else { return };
+        let items = u64::from(items);
+        self.progress.count(|tally| match redriven {
+            true => {
+                tally.executions.redriven(1);
+                tally.items.redriven(items);
+            }
+            false => {
                 tally.executions.started(1);
-                tally.items.started(u64::from(items));
-            });
-        }
+                tally.items.started(items);
+            }
+        });
     }
 
     /// A child has ended; it may be told of twice, and before its start is.
     fn note(&mut self, ended: Ended, told: bool) {
+        if told && self.lives.get(&ended.index).is_some_and(|life| ended.life < *life) {
+            return;
+        }
         if !self.ended.insert(ended.index) {
             return;
         }
@@ -487,11 +487,8 @@ impl Driver<'_> {
         while let Ok(ended) = self.ends.try_recv() {
             self.note(ended, true);
         }
-        let ids: Vec<(u32, ExecutionId)> = self
-            .running
-            .iter()
-            .map(|index| (*index, ExecutionId::of(&self.work.child_name(self.shared, *index).1)))
-            .collect();
+        let ids: Vec<(u32, ExecutionId)> =
+            self.running.iter().map(|index| (*index, self.work.child_id(self.shared, *index))).collect();
         let shared = self.shared.clone();
         let stops = futures::stream::iter(ids).map(|(index, id)| {
             let shared = shared.clone();
@@ -512,75 +509,6 @@ impl Driver<'_> {
             }
         }
         true
-    }
-}
-
-/// Stops a child; `false` when nothing can move it.
-async fn stop(shared: &Shared, id: ExecutionId) -> bool {
-    let event = Event::Stop { error: None, cause: None };
-    match shared.deliver_patiently(id, event).await {
-        // It ended before: that is told, or was.
-        Ok(_) | Err(Failed::Rejected(_)) => true,
-        Err(Failed::Absent | Failed::NameTaken | Failed::Broken(_) | Failed::Refused(_)) => false,
-    }
-}
-
-/// Starts a child, however busy its owner is.
-async fn start(shared: Arc<Shared>, work: Arc<Work>, batch: Batch) -> Begun {
-    let (name, arn) = work.child_name(&shared, batch.index);
-    let id = ExecutionId::of(&arn);
-    let child = Child {
-        map_run_arn: work.plan.arn.to_string(),
-        container: work.container,
-        index: batch.index,
-        items: batch.items,
-        round: 0,
-    };
-    let start = Start {
-        arn,
-        name,
-        machine_arn: work.machine_arn.clone(),
-        machine_name: work.labelled.clone(),
-        role_arn: work.role_arn.clone(),
-        region: work.region.clone(),
-        input: batch.input.into(),
-        trace_header: work.trace_header.clone(),
-        express: work.express,
-        log: work.log.clone(),
-        origin: Origin::default(),
-        child: Some(child),
-    };
-    let event = Event::Start(Box::new(start));
-    loop {
-        let sent = shared.send(id, event.clone(), Some(work.definition.hash.to_string()), None).await;
-        match sent {
-            Ok(_) => return Begun::Running(batch.index),
-            Err(Failed::NameTaken | Failed::Rejected(_)) => {
-                return there_before(&shared, id, batch.index, batch.items).await;
-            }
-            Err(Failed::Refused(Refusal::Throttled)) => tokio::time::sleep(PAUSE).await,
-            Err(Failed::Refused(_)) if shared.has_stopped() => return Begun::Stopping,
-            Err(failed) => {
-                let cause = failed.into_refusal().to_string();
-                let failure = Failure { error: Some("States.Runtime".into()), cause: Some(cause.into()) };
-                return Begun::Failed(batch.index, failure);
-            }
-        }
-    }
-}
-
-/// A child that was there: an earlier start was durable, and its answer was lost with the server that gave it.
-async fn there_before(shared: &Shared, id: ExecutionId, index: u32, items: u32) -> Begun {
-    let loaded = match shared.store.load(id).await {
-        Ok(loaded) => loaded,
-        Err(_) => return Begun::Stopping,
-    };
-    let listing = loaded.and_then(|loaded| loaded.listing);
-    match listing.map(|listing| decode::<ExecutionRecord>(&listing.body)) {
-        Some(Ok(record)) if record.status != Status::Running => {
-            Begun::Before(Ended { index, items, status: record.status, output: None })
-        }
-        _ => Begun::Running(index),
     }
 }
 

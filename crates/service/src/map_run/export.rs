@@ -20,7 +20,7 @@ use store::ExecutionId;
 use crate::execution::ExecutionRecord;
 use crate::history;
 use crate::machine::decode;
-use crate::map_run::driver::Work;
+use crate::map_run::work::Work;
 use crate::refusal::Refusal;
 use crate::service::Shared;
 
@@ -104,9 +104,19 @@ async fn write(shared: &Shared, work: &Work, children: u64) -> Result<String, Tr
     Ok(json!({"MapRunArn": &*work.plan.arn, "ResultWriterDetails": details}).to_string())
 }
 
-/// A child by its number, if there is one.
+/// A child by its number, if there is one: of EXPRESS children the last that was started for it.
 async fn child(shared: &Shared, work: &Work, index: u32) -> Result<Option<Child>, Refusal> {
-    let id = ExecutionId::of(&work.child_name(shared, index).1);
+    let rounds = if work.express { work.plan.redrives } else { 0 };
+    for round in (0..=rounds).rev() {
+        let id = ExecutionId::of(&work.child_name(shared, index, round).1);
+        if let Some(child) = child_of(shared, id).await? {
+            return Ok(Some(child));
+        }
+    }
+    Ok(None)
+}
+
+async fn child_of(shared: &Shared, id: ExecutionId) -> Result<Option<Child>, Refusal> {
     let Some(loaded) = shared.store.load(id).await? else { return Ok(None) };
     let Some(listing) = loaded.listing else { return Ok(None) };
     let record: ExecutionRecord = decode(&listing.body)?;
@@ -155,7 +165,7 @@ fn whole(child: &Child) -> String {
         "Input": &**input,
         "InputDetails": included,
         "Name": record.name,
-        "RedriveCount": 0,
+        "RedriveCount": record.redrive_count,
         "StartDate": timestamp::format(record.started_ms).as_str(),
         "StateMachineArn": record.machine_arn,
         "Status": record.status.as_str(),

@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 
 use crate::clock::now_ms;
 use crate::map_run::bitmap::Bitmap;
-use crate::map_run::driver::Work;
 use crate::map_run::progress::Progress;
+use crate::map_run::work::Work;
 use crate::pool::{NoRoom, Undone};
 use crate::service::Shared;
 

@@ -52,8 +52,15 @@ pub(crate) struct Ended {
     pub(crate) index: u32,
     pub(crate) items: u32,
     pub(crate) status: Status,
+    /// Which of its lives has ended: how often the child was redriven, or in which redrive of the run it was started.
+    pub(crate) life: u32,
     /// What it returned, when that is wanted and there was room for it.
     pub(crate) output: Option<Arc<str>>,
+}
+
+/// Which of its lives a child is in. One that is redriven keeps its ARN; one that is started anew is another execution.
+pub(crate) fn life(child: &engine::Child, redrives: u32) -> u32 {
+    child.round + redrives
 }
 
 /// Children and items.
@@ -107,7 +114,8 @@ impl Progress {
     pub(crate) fn child_ended(&self, child: &engine::Child, execution: &Execution) {
         let output = execution.output.and_then(|output| execution.text(output));
         let output = output.filter(|output| self.take_room(output.len()));
-        let ended = Ended { index: child.index, items: child.items, status: execution.status, output };
+        let life = life(child, execution.redrives.count());
+        let ended = Ended { index: child.index, items: child.items, status: execution.status, life, output };
         // A driver that has gone does not want to know.
         let _gone = self.ends.send(ended);
     }

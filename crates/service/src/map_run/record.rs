@@ -72,6 +72,10 @@ pub struct MapRunRecord {
     pub status: MapRunStatus,
     /// When it began, in milliseconds since the epoch.
     pub started_ms: i64,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was last redriven, in milliseconds since the epoch.
+    pub redriven_ms: Option<i64>,
     /// When it ended, in milliseconds since the epoch.
     pub stopped_ms: Option<i64>,
     /// `MaxConcurrency`, 0 for no limit but the service's.
@@ -150,6 +154,26 @@ pub(crate) async fn create(shared: &Shared, record: &MapRunRecord) -> Result<boo
 /// Writes a run that goes on; `false` when somebody else wrote it meanwhile.
 pub(crate) async fn update(shared: &Shared, record: &MapRunRecord, version: u64) -> Result<bool, Refusal> {
     commit(shared, step(record, Expect::Version(version), None)).await
+}
+
+/// Opens a run again that has ended: it is redriven, asked for under another number. Its limits stay as they were last.
+pub(crate) async fn reopen(shared: &Shared, asked: &MapRunRecord) -> Result<(), Refusal> {
+    loop {
+        let Some(Stored { mut record, version, .. }) = load(shared, asked.id()).await? else { return Ok(()) };
+        if record.redrive_count >= asked.redrive_count {
+            return Ok(());
+        }
+        record.status = MapRunStatus::Running;
+        record.stopped_ms = None;
+        record.task = asked.task;
+        record.redrive_count = asked.redrive_count;
+        record.redriven_ms = asked.redriven_ms;
+        let mut write = step(&record, Expect::Version(version), None);
+        write.outbox_put.push(OutboxRow { id: ROW, body: Bytes::from_static(MAP_RUN_ROW) });
+        if commit(shared, write).await? {
+            return Ok(());
+        }
+    }
 }
 
 /// Ends a run. Somebody may change its limits meanwhile, so it is read again until the write fits.
@@ -243,17 +267,20 @@ pub(crate) fn base_name(machine_name: &str) -> &str {
     machine_name.split('/').next().unwrap_or(machine_name)
 }
 
-/// The name and the ARN of a child of a Map Run. `labelled` is `machine/label`.
+/// The name and the ARN of a child of a Map Run. `labelled` is `machine/label`; `round` is the redrive of the run in which
+/// an EXPRESS child is started: it is another execution each time, and a STANDARD one is redriven.
 pub(crate) fn child_arn(
     place: &Place,
     map_run_arn: &str,
     labelled: &str,
     index: u32,
     express: bool,
+    round: u32,
 ) -> (String, String) {
-    let name = uuid_of(&["child", map_run_arn, &index.to_string()]);
+    let (index, round) = (index.to_string(), if express { round.to_string() } else { String::new() });
+    let name = uuid_of(&["child", map_run_arn, &index, &round]);
     let arn = if express {
-        let uuid = uuid_of(&["express child", map_run_arn, &index.to_string()]);
+        let uuid = uuid_of(&["express child", map_run_arn, &index, &round]);
         place.express(labelled, &name, &uuid)
     } else {
         place.execution(labelled, &name)

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::{Execution, TaskId};
 use store::ExecutionId;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::map_run::progress::Progress;
 
@@ -16,38 +16,63 @@ const OPEN_MAX: usize = 1_000;
 /// The runs at work.
 pub(crate) struct MapRuns {
     known: Mutex<Known>,
+    /// Told when a driver has left.
+    left: Notify,
     /// A run past the bound waits here, with nothing but its plan in memory.
     pub(crate) places: Arc<Semaphore>,
 }
 
 #[derive(Default)]
 struct Known {
+    /// The drivers at work, one for each run.
     runs: HashMap<ExecutionId, Arc<Progress>>,
-    by_task: HashMap<(ExecutionId, TaskId), ExecutionId>,
+    /// All that were asked for: a run that is redriven is asked for while its last driver may still be ending it.
+    by_task: HashMap<(ExecutionId, TaskId), Arc<Progress>>,
 }
 
 impl Default for MapRuns {
     fn default() -> Self {
-        MapRuns { known: Mutex::default(), places: Arc::new(Semaphore::new(OPEN_MAX)) }
+        MapRuns { known: Mutex::default(), left: Notify::new(), places: Arc::new(Semaphore::new(OPEN_MAX)) }
     }
 }
 
 impl MapRuns {
-    /// Takes note of a run; `false` when it is known already.
-    pub(crate) fn enter(&self, run: &Arc<Progress>) -> bool {
+    /// Takes note that a run is asked for; `false` when that is known already.
+    pub(crate) fn announce(&self, run: &Arc<Progress>) -> bool {
         let mut known = self.known();
-        if known.runs.contains_key(&run.id) {
-            return false;
+        let fresh = !known.by_task.contains_key(&(run.parent, run.task));
+        if fresh {
+            known.by_task.insert((run.parent, run.task), run.clone());
         }
-        known.runs.insert(run.id, run.clone());
-        known.by_task.insert((run.parent, run.task), run.id);
-        true
+        fresh
     }
 
-    pub(crate) fn leave(&self, run: &Progress) {
+    /// Puts a driver to work; `false` while another one is at work on the same run.
+    pub(crate) fn enter(&self, run: &Arc<Progress>) -> bool {
         let mut known = self.known();
-        known.runs.remove(&run.id);
+        Arc::ptr_eq(known.runs.entry(run.id).or_insert_with(|| run.clone()), run)
+    }
+
+    /// Puts a driver to work as soon as the one before has left.
+    pub(crate) async fn enter_in_turn(&self, run: &Arc<Progress>) {
+        loop {
+            let left = self.left.notified();
+            tokio::pin!(left);
+            left.as_mut().enable();
+            if self.enter(run) {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    pub(crate) fn leave(&self, run: &Arc<Progress>) {
+        let mut known = self.known();
+        if known.runs.get(&run.id).is_some_and(|there| Arc::ptr_eq(there, run)) {
+            known.runs.remove(&run.id);
+        }
         known.by_task.remove(&(run.parent, run.task));
+        self.left.notify_waiters();
     }
 
     pub(crate) fn get(&self, id: ExecutionId) -> Option<Arc<Progress>> {
@@ -56,9 +81,7 @@ impl MapRuns {
 
     /// The parent's row is gone: it has the result, or does not want one.
     pub(crate) fn settled(&self, parent: ExecutionId, task: TaskId) {
-        let known = self.known();
-        let run = known.by_task.get(&(parent, task)).and_then(|id| known.runs.get(id));
-        if let Some(run) = run {
+        if let Some(run) = self.known().by_task.get(&(parent, task)) {
             run.cancelled.send_replace(true);
         }
     }

@@ -8,9 +8,9 @@ use asl::json::Json;
 use asl::states::map::distributed::Transformation;
 use engine::Failure;
 
-use crate::map_run::driver::Work;
 use crate::map_run::export;
 use crate::map_run::feed::data_limit;
+use crate::map_run::work::Work;
 use crate::refusal::Refusal;
 use crate::service::Shared;
 

@@ -12,8 +12,10 @@ use super::record::{self, MapRunRecord};
 use super::*;
 use crate::{ListExecutions, Service, ServiceOptions, testing};
 
+mod redrive;
+
 /// Bounds a hang.
-const HANG: Duration = Duration::from_secs(120);
+const HANG: Duration = Duration::from_secs(12);
 
 fn map(item: Value, fields: Value) -> Value {
     let mut state = json!({"Type": "Map", "Label": "L", "End": true, "ItemProcessor": {
@@ -59,7 +61,8 @@ async fn running(service: &Service, execution: &str, children: u64) -> MapRunRec
 }
 
 async fn children(service: &Service, run: &str, status: Status) -> usize {
-    let request = ListExecutions { machine_arn: run.into(), status: Some(status), cursor: None, limit: 1000 };
+    let request =
+        ListExecutions { machine_arn: run.into(), status: Some(status), limit: 1000, ..Default::default() };
     service.list_executions(request).await.unwrap().executions.len()
 }
 
@@ -107,6 +110,8 @@ async fn a_run_whose_parent_is_over_is_ended_at_the_next_start() {
         machine_arn: service.place().machine("m/L"),
         status: MapRunStatus::Running,
         started_ms: 1,
+        redrive_count: 0,
+        redriven_ms: None,
         stopped_ms: None,
         max_concurrency: 0,
         tolerated_count: None,
