@@ -1,4 +1,5 @@
-"""A function host elsewhere: answers Lambda's Invoke over HTTP, and holds every answer back until it is let go."""
+"""A function host elsewhere: answers Lambda's Invoke over HTTP, holds every answer back until it is let go, and lets the
+function fail for the numbers that are refused."""
 import http.server
 import json
 import threading
@@ -8,6 +9,7 @@ class InvokeEndpoint:
     def __init__(self):
         self.released = threading.Event()
         self.arrived = []
+        self.refused = set()
         endpoint = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -20,10 +22,15 @@ class InvokeEndpoint:
                 event = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
                 endpoint.arrived.append(event["number"])
                 endpoint.released.wait()
-                body = json.dumps({"number": event["number"]}).encode()
+                refused = event["number"] in endpoint.refused
+                answer = {"errorType": "Refused", "errorMessage": "on purpose"} if refused else {
+                    "number": event["number"]}
+                body = json.dumps(answer).encode()
                 try:
                     self.send_response(200)
                     self.send_header("Content-Type", "application/json")
+                    if refused:
+                        self.send_header("X-Amz-Function-Error", "Unhandled")
                     self.send_header("X-Amz-Executed-Version", "$LATEST")
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()

@@ -343,3 +343,144 @@ def test_a_crash_in_the_middle(make_server, endpoint):
     files = json.loads(s3.get_object(Bucket=bucket, Key=manifest)["Body"].read())["ResultFiles"]
     results = json.loads(s3.get_object(Bucket=bucket, Key=files["SUCCEEDED"][0]["Key"])["Body"].read())
     assert [result["number"] for result in results] == list(range(OBJECTS))
+
+
+# -------- redrive
+
+def child_by_number(states, run_arn):
+    pages = states.get_paginator("list_executions").paginate(mapRunArn=run_arn)
+    children = [child for page in pages for child in page["executions"]]
+    given = [json.loads(states.describe_execution(executionArn=child["executionArn"])["input"]) for child in children]
+    return {item["number"]: child for item, child in zip(given, children)}
+
+
+@pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS"])
+def test_only_children_that_failed_run_again(make_server, endpoint, kind):
+    """The function refuses odd numbers until it is mended."""
+    states = make_server("--lambda-endpoint", endpoint.url).states
+    endpoint.refused = {1, 3}
+    work = {"StartAt": "Work", "States": {"Work": {
+        "Type": "Task", "Resource": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f", "End": True}}}
+    machine = distributed(work, kind, MaxConcurrency=1, ToleratedFailureCount=1)
+    items = [{"number": number} for number in range(6)]
+    execution = start(states, create(states, machine), items)
+    assert finish(states, execution)["error"] == "States.ExceedToleratedFailureThreshold"
+    [run_] = states.list_map_runs(executionArn=execution)["mapRuns"]
+    run_arn = run_["mapRunArn"]
+    failed = states.describe_map_run(mapRunArn=run_arn)
+    assert (failed["status"], failed["redriveCount"], "redriveDate" in failed) == ("FAILED", 0, False)
+    assert counts(failed) == {"succeeded": 2, "failed": 2, "pending": 2, "total": 6, "resultsWritten": 2}
+    endpoint.refused = set()
+    if kind == "EXPRESS":
+        states.redrive_execution(executionArn=execution)
+        assert output(finish(states, execution)) == items
+        assert endpoint.arrived[:4] == [0, 1, 2, 3] and sorted(endpoint.arrived[4:]) == [1, 3, 4, 5]
+        redriven = states.describe_map_run(mapRunArn=run_arn)
+        assert (redriven["status"], redriven["redriveCount"]) == ("SUCCEEDED", 1)
+        assert counts(redriven) == {"succeeded": 6, "total": 6, "resultsWritten": 6}
+        children = states.list_executions(mapRunArn=run_arn)["executions"]
+        assert [child["redriveCount"] for child in children] == [0] * 8
+        assert len(states.list_executions(mapRunArn=run_arn, statusFilter="FAILED")["executions"]) == 2
+        return
+    before = child_by_number(states, run_arn)
+    described = states.describe_execution(executionArn=before[1]["executionArn"])
+    assert described["redriveStatus"] == "REDRIVABLE_BY_MAP_RUN"
+    with pytest.raises(ClientError) as refused:
+        states.redrive_execution(executionArn=before[1]["executionArn"])
+    assert refused.value.response["Error"]["Code"] == "ExecutionNotRedrivable"
+    states.redrive_execution(executionArn=execution)
+    assert output(finish(states, execution)) == items
+    assert endpoint.arrived == [0, 1, 2, 3, 1, 3, 4, 5]
+    redriven = states.describe_map_run(mapRunArn=run_arn)
+    assert (redriven["status"], redriven["redriveCount"]) == ("SUCCEEDED", 1)
+    assert redriven["redriveDate"] > redriven["startDate"]
+    assert counts(redriven) == {"succeeded": 6, "total": 6, "resultsWritten": 6}
+    events = history(states, execution)
+    at = [event["type"] for event in events].index("ExecutionRedriven")
+    assert [event["type"] for event in events[at:]] == [
+        "ExecutionRedriven", "MapRunRedriven", "MapRunSucceeded", "MapStateSucceeded", "MapStateExited",
+        "ExecutionSucceeded"]
+    assert events[at + 1]["mapRunRedrivenEventDetails"] == {"mapRunArn": run_arn, "redriveCount": 1}
+
+    def listed(**filters):
+        return states.list_executions(mapRunArn=run_arn, **filters)["executions"]
+
+    assert listed(statusFilter="PENDING_REDRIVE") == []
+    after = child_by_number(states, run_arn)
+    assert {number: after[number]["executionArn"] for number in before} == {
+        number: child["executionArn"] for number, child in before.items()}
+    assert [after[number]["redriveCount"] for number in range(6)] == [0, 1, 0, 1, 0, 0]
+    assert {child["executionArn"] for child in listed(redriveFilter="REDRIVEN")} == {
+        before[number]["executionArn"] for number in (1, 3)}
+    assert len(listed(redriveFilter="NOT_REDRIVEN")) == 4
+    types = [event["type"] for event in history(states, before[1]["executionArn"])]
+    assert types == ["ExecutionStarted", "TaskStateEntered", "LambdaFunctionScheduled", "LambdaFunctionStarted",
+                     "LambdaFunctionFailed", "ExecutionFailed", "ExecutionRedriven", "LambdaFunctionScheduled",
+                     "LambdaFunctionStarted", "LambdaFunctionSucceeded", "TaskStateExited", "ExecutionSucceeded"]
+
+
+def test_children_wait_for_a_place_to_be_redriven(states):
+    work = {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "SecondsPath": "$", "End": True}}}
+    execution = start(states, create(states, distributed(work)), [0, 3600, 3600])
+    [run_] = until(lambda: states.list_map_runs(executionArn=execution)["mapRuns"], "its Map Run")
+    run_arn = run_["mapRunArn"]
+
+    def is_like(**wanted):
+        until(lambda: counts(states.describe_map_run(mapRunArn=run_arn)) == {"total": 3, **wanted}, f"{wanted}")
+
+    is_like(succeeded=1, resultsWritten=1, running=2)
+    states.update_map_run(mapRunArn=run_arn, maxConcurrency=1)
+    states.stop_execution(executionArn=execution)
+    is_like(succeeded=1, resultsWritten=1, aborted=2)
+    states.redrive_execution(executionArn=execution)
+    is_like(succeeded=1, resultsWritten=1, running=1, pendingRedrive=1)
+    [waiting] = states.list_executions(mapRunArn=run_arn, statusFilter="PENDING_REDRIVE")["executions"]
+    assert waiting["status"] == "PENDING_REDRIVE"
+    assert states.describe_execution(executionArn=waiting["executionArn"])["status"] == "PENDING_REDRIVE"
+    assert states.list_executions(mapRunArn=run_arn, statusFilter="ABORTED")["executions"] == []
+    states.stop_execution(executionArn=execution)
+    is_like(succeeded=1, resultsWritten=1, aborted=2)
+    assert len(states.list_executions(mapRunArn=run_arn, statusFilter="ABORTED")["executions"]) == 2
+
+
+def test_a_crash_in_a_redriven_run(make_server, endpoint):
+    """`kill -9` while a Map Run is being redriven: nobody runs again who had finished, or is redriven twice."""
+    server = make_server("--lambda-endpoint", endpoint.url)
+    states = server.states
+    endpoint.refused = set(range(0, 100, 2))
+    work = {"StartAt": "Work", "States": {
+        "Work": {"Type": "Task", "Resource": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f", "Next": "Rest"},
+        "Rest": {"Type": "Wait", "Seconds": 1, "End": True}}}
+    machine = distributed(work, MaxConcurrency=10, ToleratedFailureCount=30)
+    items = [{"number": number} for number in range(100)]
+    execution = start(states, create(states, machine), items)
+    assert finish(states, execution)["status"] == "FAILED"
+    [run_] = states.list_map_runs(executionArn=execution)["mapRuns"]
+
+    def succeeded():
+        pages = states.get_paginator("list_executions").paginate(mapRunArn=run_["mapRunArn"], statusFilter="SUCCEEDED")
+        return {child["executionArn"] for page in pages for child in page["executions"]}
+
+    def ends():
+        return {arn: [event["id"] for event in history(states, arn)] for arn in succeeded()}
+
+    endpoint.refused = set()
+    done = ends()
+    assert done
+    states.redrive_execution(executionArn=execution)
+    for _ in range(2):
+        arrived = len(endpoint.arrived)
+        until(lambda: len(endpoint.arrived) > arrived + random.randrange(10, 20), "some children to run")
+        server.kill()
+        states = server.start().states
+        now = ends()
+        assert {arn: now.get(arn) for arn in done} == done, "a finished child went on"
+        done = now
+    assert output(finish(states, execution)) == items
+    run_ = states.describe_map_run(mapRunArn=run_["mapRunArn"])
+    assert (run_["status"], run_["redriveCount"]) == ("SUCCEEDED", 1)
+    assert counts(run_) == {"succeeded": 100, "total": 100, "resultsWritten": 100}
+    children = child_by_number(states, run_["mapRunArn"])
+    assert len(children) == 100 and {child["redriveCount"] for child in children.values()} == {0, 1}
+    now = ends()
+    assert {arn: now[arn] for arn in done} == done, "a finished child went on"
