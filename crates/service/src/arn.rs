@@ -1,5 +1,7 @@
 //! ARNs: how resources are named, and the one way to read such a name.
 
+use store::ExecutionId;
+
 use crate::refusal::Refusal;
 
 /// The longest name of a machine, an execution or an activity, in characters.
@@ -88,6 +90,22 @@ impl<'a> StatesArn<'a> {
         }
         Ok(StatesArn { kind, parts })
     }
+}
+
+/// An execution of a STANDARD machine.
+pub(crate) fn execution_id(arn: &str) -> Result<ExecutionId, Refusal> {
+    StatesArn::parse(arn, &["execution"])?;
+    Ok(ExecutionId::of(arn))
+}
+
+/// An execution that can be described: one of a STANDARD machine, or any child of a Map Run (asl-facts 6), whose machine's
+/// name has a label.
+pub(crate) fn described_id(arn: &str) -> Result<ExecutionId, Refusal> {
+    let parsed = StatesArn::parse(arn, &["execution", "express"])?;
+    if parsed.kind == "express" && !parsed.parts[0].contains('/') {
+        return execution_id(arn);
+    }
+    Ok(ExecutionId::of(arn))
 }
 
 /// Checks a name as AWS does (asl-facts 5, recorded).

@@ -306,7 +306,8 @@ impl Run<'_> {
             cause: execution.failure.as_ref().and_then(|failure| failure.cause.clone()),
             trace_header,
             started_ms: execution.facts.as_ref().map_or(asked_ms, |facts| facts.started_ms),
-            stopped_ms: execution.stopped_ms.unwrap_or_else(now_ms),
+            // Not the moment of the step that ended it: the step's own expressions are billed, too.
+            stopped_ms: now_ms(),
             bytes_max,
         };
         let mut event = Event::Start(Box::new(start));

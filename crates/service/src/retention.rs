@@ -82,14 +82,16 @@ impl Service {
     /// The store cannot be read.
     pub async fn storage(&self) -> Result<Storage, Refusal> {
         let usage = self.shared().store.usage().await?;
-        let all: u64 = usage.listed.iter().map(|(_, count)| count).sum();
-        let ended = |status: &u8| CLOSED.iter().any(|closed| status_code(*closed) == *status);
-        let closed = usage.listed.iter().filter(|(status, _)| ended(status)).map(|(_, count)| count).sum();
+        // Map Runs are listed with statuses of their own.
+        let listed = |statuses: &[Status]| {
+            let counted = |status: u8| statuses.iter().any(|counted| status_code(*counted) == status);
+            usage.listed.iter().filter(|(status, _)| counted(*status)).map(|(_, count)| count).sum()
+        };
         let retention = &self.shared().retention;
         let last_round_ms = Some(retention.last_round_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0);
         Ok(Storage {
-            open: all - closed,
-            closed,
+            open: listed(&[Status::Running]),
+            closed: listed(&CLOSED),
             bytes: usage.bytes,
             retention: retention.keep,
             purged: retention.purged.load(Ordering::Relaxed),
@@ -202,6 +204,12 @@ fn readable(id: ExecutionId, row: &Listing) -> Option<ExecutionRecord> {
 }
 
 async fn purge(shared: Arc<Shared>, id: ExecutionId, record: ExecutionRecord) -> Result<bool, Refusal> {
+    // A Map Run counts its children, writes their results and tells by them what need not run again: they stay with it.
+    if let Some(child) = &record.child
+        && map_run::is_running(&shared, &child.map_run_arn).await?
+    {
+        return Ok(false);
+    }
     // Its Map Runs first: nobody would find them any more. Their children are executions and go by their own age.
     map_run::purge_of(&shared, &record.arn).await?;
     match shared.store.purge(id, u64::from(record.step)).await {

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
 use crate::activity::Activities;
-use crate::arn::{Place, StatesArn, check_name};
+use crate::arn::{Place, check_name, described_id, execution_id};
 use crate::clock::{self, Alarm, now_ms};
 use crate::closings::Closings;
 use crate::dispatch::{self, Dispatch};
@@ -673,7 +673,7 @@ impl Service {
         &self,
         arn: &str,
     ) -> Result<(ExecutionId, ExecutionRecord), Refusal> {
-        let id = execution_id(arn)?;
+        let id = described_id(arn)?;
         let absent = || Refusal::ExecutionDoesNotExist(arn.to_owned());
         let loaded = self.shared.store.load(id).await?.ok_or_else(absent)?;
         let listing = loaded.listing.ok_or_else(absent)?;
@@ -772,11 +772,6 @@ async fn guarded(shared: Arc<Shared>, part: &'static str, work: impl Future<Outp
     if AssertUnwindSafe(work).catch_unwind().await.is_err() {
         shared.give_up(|| format!("{part} broke"));
     }
-}
-
-fn execution_id(arn: &str) -> Result<ExecutionId, Refusal> {
-    StatesArn::parse(arn, &["execution"])?;
-    Ok(ExecutionId::of(arn))
 }
 
 /// The key that seals tokens: made once, kept in the catalogue, the same on every node.

@@ -24,6 +24,7 @@ use crate::execution::{ExecutionRecord, group_of, status_code};
 use crate::machine::decode;
 use crate::map_run::bitmap::Bitmap;
 use crate::map_run::children::{Begun, redrive, start, stop};
+use crate::map_run::counts::Counts;
 use crate::map_run::export;
 use crate::map_run::feed::{BATCHES_WAITING_MAX, Batch, Before, Fed, feed};
 use crate::map_run::progress::{Ended, MapRunLimits, Progress, life};
@@ -534,5 +535,38 @@ pub(crate) async fn end_orphan(shared: &Shared, id: ExecutionId) -> Result<(), R
             break;
         }
     }
-    record::end(shared, id, Conclusion::Aborted, None, now_ms()).await
+    let counts = counted(shared, group, stored.record.items).await?;
+    record::end(shared, id, Conclusion::Aborted, Some(counts), now_ms()).await
+}
+
+/// What became of the children of a run that has no driver, and of their items; those that never started are as the run's
+/// last write has them.
+async fn counted(shared: &Shared, group: [u8; 16], written: Counts) -> Result<(Counts, Counts), Refusal> {
+    let (mut executions, mut items) = (Counts::default(), Counts::default());
+    let (mut seen, mut cursor) = (Bitmap::default(), None);
+    loop {
+        let query = ListQuery {
+            group: Some(group),
+            status: None,
+            cursor,
+            limit: ROWS_PER_READ,
+            order: Order::OldestFirst,
+        };
+        let page = shared.store.list(query).await?;
+        for (_, row) in &page.rows {
+            let record: ExecutionRecord = decode(&row.body)?;
+            let Some(child) = record.child.filter(|child| seen.insert(child.index)) else { continue };
+            for (counts, count) in [(&mut executions, 1), (&mut items, u64::from(child.items))] {
+                counts.found(count);
+                counts.started(count);
+                counts.ended(record.status, count);
+            }
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    items.found(written.total.saturating_sub(items.total));
+    Ok((executions, items))
 }

@@ -144,6 +144,12 @@ pub(crate) async fn load(shared: &Shared, id: ExecutionId) -> Result<Option<Stor
     Ok(Some(Stored { record, version: loaded.version, conclusion }))
 }
 
+/// Whether there is a run with this ARN that has not ended.
+pub(crate) async fn is_running(shared: &Shared, arn: &str) -> Result<bool, Refusal> {
+    let stored = load(shared, ExecutionId::of(arn)).await?;
+    Ok(stored.is_some_and(|stored| stored.record.status == MapRunStatus::Running))
+}
+
 /// Writes the first step of a run, with its own outbox row; `false` when there is one already.
 pub(crate) async fn create(shared: &Shared, record: &MapRunRecord) -> Result<bool, Refusal> {
     let mut write = step(record, Expect::Absent, None);

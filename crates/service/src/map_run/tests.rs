@@ -133,6 +133,32 @@ async fn a_run_whose_parent_is_over_is_ended_at_the_next_start() {
     assert_eq!(status, MapRunStatus::Aborted);
 }
 
+/// Retention took the children of a run that went on: their results were lost, and after a crash they ran again.
+#[tokio::test]
+async fn children_stay_as_long_as_their_run_goes_on() {
+    let service = testing::open().await;
+    let item = json!({"Type": "Wait", "SecondsPath": "$", "End": true});
+    let machine = testing::machine(&service, map(item, json!({}))).await;
+    let execution = start(&service, &machine, json!([0, 3600])).await;
+    let run = running(&service, &execution, 1).await;
+    until(async || (children(&service, &run.arn, Status::Succeeded).await == 1).then_some(())).await;
+    let late_ms = crate::clock::now_ms() + 200 * 24 * 60 * 60 * 1000;
+    crate::retention::round(service.shared(), late_ms).await.unwrap();
+    assert_eq!(children(&service, &run.arn, Status::Succeeded).await, 1);
+    // The parent and its second child; the run itself is no execution.
+    assert_eq!(service.storage().await.unwrap().open, 2);
+
+    service.stop_execution(&execution, None, None).await.unwrap();
+    until(async || {
+        let run = service.describe_map_run(&run.arn).await.unwrap();
+        (run.status != MapRunStatus::Running).then_some(())
+    })
+    .await;
+    assert_eq!(service.storage().await.unwrap().open, 0);
+    crate::retention::round(service.shared(), late_ms).await.unwrap();
+    assert_eq!(service.storage().await.unwrap().closed, 0);
+}
+
 /// Items without end, until somebody stops asking; and a place for results.
 struct Endless;
 
