@@ -95,6 +95,14 @@ def test_children_are_executions_of_a_labelled_machine(states):
         "ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]
     its_machine = states.describe_state_machine_for_execution(executionArn=child["executionArn"])
     assert (its_machine["mapRunArn"], its_machine["label"]) == (listed["mapRunArn"], "Children")
+    inner = states.describe_state_machine(stateMachineArn=listed["stateMachineArn"])
+    assert (inner["stateMachineArn"], inner["label"]) == (listed["stateMachineArn"], "Children")
+    assert inner["definition"] == its_machine["definition"]
+    whole = json.loads(states.describe_state_machine(stateMachineArn=machine)["definition"])
+    processor = next(iter(whole["States"].values()))["ItemProcessor"]
+    assert json.loads(inner["definition"]) == {name: processor[name] for name in ("StartAt", "States")}
+    with pytest.raises(states.exceptions.StateMachineDoesNotExist):
+        states.describe_state_machine(stateMachineArn=f"{listed['stateMachineArn']}-not")
 
 
 def test_a_child_sees_no_variable_and_a_selector_does(states):

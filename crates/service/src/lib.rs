@@ -23,6 +23,7 @@ mod dispatch;
 mod execution;
 mod express;
 mod history;
+mod label;
 mod live;
 mod log;
 mod machine;

@@ -39,5 +39,5 @@ pub use requests::{MapRunPage, UpdateMapRun};
 
 pub(crate) use children::redrive_token;
 pub(crate) use driver::{begin, end_orphan};
-pub(crate) use record::{MAP_RUN_ROW, is_running, map_run_arn, purge_of};
+pub(crate) use record::{MAP_RUN_ROW, is_running, label_of, map_run_arn, purge_of};
 pub(crate) use registry::MapRuns;

@@ -6,6 +6,7 @@ use engine::Origin;
 
 use crate::alias::pick;
 use crate::arn::StatesArn;
+use crate::label::inner_definition;
 use crate::machine::{MachineRecord, Machines};
 use crate::refusal::Refusal;
 use crate::version::{VersionRecord, version_number};
@@ -126,10 +127,21 @@ impl Machines {
         Ok(Resolved { revision: self.revision(&version_arn).await?, alias_arn: Some(alias.arn) })
     }
 
-    /// The machine or the version with this ARN.
+    /// The machine or the version with this ARN; of a labelled ARN, the machine around it.
     pub(crate) async fn revision(&self, arn: &str) -> Result<Revision, Refusal> {
         let parsed = StatesArn::parse(arn, &["stateMachine"])?;
         let absent = || Refusal::StateMachineDoesNotExist(arn.to_owned());
+        if let [name] = parsed.parts[..]
+            && let Some((name, label)) = name.split_once('/')
+        {
+            let around = self.record(&self.place.machine(name)).await.map_err(|refusal| match refusal {
+                Refusal::StateMachineDoesNotExist(_) => absent(),
+                other => other,
+            })?;
+            let inner = inner_definition(&self.definition(&around.0.definition).await?, name, label);
+            inner.ok_or_else(absent)?;
+            return Ok(Revision { arn: arn.to_owned(), ..around.0.into() });
+        }
         let [name, qualifier] = parsed.parts[..] else { return Ok(self.record(arn).await?.0.into()) };
         let number = version_number(qualifier).ok_or_else(absent)?;
         let version = self.version(name, number).await?.filter(|version| version.arn == arn);

@@ -119,11 +119,13 @@ pub(super) async fn update(call: &Call<'_>, mut members: Members) -> Result<Repl
 
 pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
     let machine = call.service.describe_machine(&members.required("stateMachineArn")).await?;
+    // The machine inside a Distributed Map is named `machine/label`.
+    let label = machine.arn.split_once('/').map(|(_, label)| label.to_owned());
     let mut answer = json!({
         "stateMachineArn": machine.arn,
         "name": machine.name,
         "status": if machine.deleting { "DELETING" } else { "ACTIVE" },
-        "definition": definition(call, &machine.definition, &mut members).await?,
+        "definition": definition(call, &machine.definition, &machine.name, label.as_deref(), &mut members).await?,
         "roleArn": machine.role_arn,
         "type": machine_type(machine.express),
         "creationDate": seconds(machine.created_ms),
@@ -133,6 +135,7 @@ pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Re
     });
     set(&mut answer, "revisionId", machine.revision_id);
     set(&mut answer, "description", machine.description);
+    set(&mut answer, "label", label);
     set(&mut answer, "variableReferences", variable_references(call, &machine.definition).await?);
     Ok(Reply::of(&answer))
 }
@@ -158,10 +161,15 @@ pub(super) async fn describe_for_execution(
         Some(current) => (current.revision_id, current.updated_ms),
         None => (execution.origin.revision_id, execution.origin.revised_ms),
     };
+    // The machine of a Map Run's children is named `machine/label`.
+    let (name, label) = match execution.machine_name.split_once('/') {
+        Some((name, label)) => (name, Some(label)),
+        None => (execution.machine_name.as_str(), None),
+    };
     let mut answer = json!({
         "stateMachineArn": arn,
         "name": execution.machine_name,
-        "definition": definition(call, &execution.definition, &mut members).await?,
+        "definition": definition(call, &execution.definition, name, label, &mut members).await?,
         "roleArn": execution.role_arn,
         "updateDate": seconds(revised_ms),
         "loggingConfiguration": logging(machine.as_ref().and_then(|machine| machine.logging.clone())),
@@ -169,9 +177,8 @@ pub(super) async fn describe_for_execution(
         "encryptionConfiguration": encryption(machine.as_ref().and_then(|machine| machine.encryption.clone())),
     });
     if let Some(child) = &execution.child {
-        // The machine of a Map Run's children is named `machine/label`.
         set(&mut answer, "mapRunArn", Some(child.map_run_arn.as_str()));
-        set(&mut answer, "label", execution.machine_name.split_once('/').map(|(_, label)| label));
+        set(&mut answer, "label", label);
     }
     set(&mut answer, "revisionId", revision_id);
     set(&mut answer, "variableReferences", variable_references(call, &execution.definition).await?);
@@ -215,11 +222,25 @@ pub(super) async fn list(call: &Call<'_>, mut members: Members) -> Result<Reply,
     Ok(Reply::of(&answer))
 }
 
-/// The definition, or what stands for it when only metadata are asked for.
-async fn definition(call: &Call<'_>, hash: &str, members: &mut Members) -> Result<String, WireError> {
-    match members.text("includedData").as_deref() {
-        Some("METADATA_ONLY") => Ok("{}".into()),
-        _ => Ok(call.service.definition(hash).await?),
+/// The definition, or what stands for it when only metadata are asked for; with a label, the part of it that the label
+/// names.
+async fn definition(
+    call: &Call<'_>,
+    hash: &str,
+    machine: &str,
+    label: Option<&str>,
+    members: &mut Members,
+) -> Result<String, WireError> {
+    if members.text("includedData").as_deref() == Some("METADATA_ONLY") {
+        return Ok("{}".into());
+    }
+    let inner = match label {
+        Some(label) => call.service.inner_definition(hash, machine, label).await?,
+        None => None,
+    };
+    match inner {
+        Some(inner) => Ok(inner),
+        None => Ok(call.service.definition(hash).await?),
     }
 }
 

@@ -263,9 +263,14 @@ pub(crate) fn map_run_arn(
     label: Option<&str>,
 ) -> String {
     let machine = base_name(&facts.machine_name);
-    let label = label.map_or_else(|| uuid_of(&["label", machine, state]), str::to_owned);
+    let label = label_of(machine, state, label);
     let uuid = uuid_of(&["map run", &facts.arn, &task.0.to_string()]);
     place.map_run(machine, &label, &uuid)
+}
+
+/// The label of a Map, which is made from its name where it was given none.
+pub(crate) fn label_of(machine: &str, state: &str, given: Option<&str>) -> String {
+    given.map_or_else(|| uuid_of(&["label", machine, state]), str::to_owned)
 }
 
 /// The name of a machine, without the label of the Map whose children it is of.
