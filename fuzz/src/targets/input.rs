@@ -79,8 +79,11 @@ fn check_numbers(json: &Json) {
 fn check_template(json: &Json, data: &[u8]) {
     match Template::parse(json, "") {
         Ok(template) => {
-            let scope = Scope { input: json, context: json, variables: &(), work: &Work::default() };
-            let evaluate = || template.evaluate(&scope, &mut Chance(dice_of(data)));
+            let evaluate = || {
+                let work = Work::default();
+                let scope = Scope { input: json, context: json, variables: &(), work: &work };
+                template.evaluate(&scope, &mut Chance(dice_of(data)))
+            };
             let made = evaluate();
             assert!(made == evaluate(), "a template gives something else the second time");
             if let Some(literal) = template.literal() {

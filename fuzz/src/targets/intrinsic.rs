@@ -26,8 +26,11 @@ pub fn run(data: &[u8]) {
             variables.insert(name.clone(), document.clone());
         }
     }
-    let scope = Scope { input: &document, context: &document, variables: &variables, work: &Work::default() };
-    let evaluate = || call.evaluate(&scope, &mut Chance(dice_of(data)));
+    let evaluate = || {
+        let work = Work::default();
+        let scope = Scope { input: &document, context: &document, variables: &variables, work: &work };
+        call.evaluate(&scope, &mut Chance(dice_of(data)))
+    };
     let made = evaluate();
     assert!(made == evaluate(), "{text} gives something else the second time");
     match made {
