@@ -42,15 +42,19 @@ pub(super) const STOP: &[Member] =
     &[required("executionArn", ARN), optional("error", ERROR), optional("cause", CAUSE)];
 
 pub(super) async fn start(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
+    let started = call.service.start_execution(asked(call, &mut members)).await?;
+    Ok(Reply::of(&json!({"executionArn": started.arn, "startDate": seconds(started.started_ms)})))
+}
+
+/// What a start asks for, whether it waits for the end or not.
+pub(super) fn asked(call: &Call<'_>, members: &mut Members) -> StartExecution {
     let in_body = members.text("traceHeader");
-    let request = StartExecution {
+    StartExecution {
         machine_arn: members.required("stateMachineArn"),
         name: members.text("name"),
         input: members.text("input"),
         trace_header: call.trace_header.clone().or(in_body),
-    };
-    let started = call.service.start_execution(request).await?;
-    Ok(Reply::of(&json!({"executionArn": started.arn, "startDate": seconds(started.started_ms)})))
+    }
 }
 
 pub(super) async fn describe(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {

@@ -4,9 +4,9 @@
 
 use engine::Status;
 use serde_json::json;
-use service::{ExpressEnded, StartExecution};
+use service::ExpressEnded;
 
-use super::executions::TRACE_HEADER;
+use super::executions::{TRACE_HEADER, asked};
 use super::{Call, seconds, set};
 use crate::errors::WireError;
 use crate::reply::Reply;
@@ -26,14 +26,7 @@ const BILLED_MB: usize = 64;
 
 pub(super) async fn start_sync(call: &Call<'_>, mut members: Members) -> Result<Reply, WireError> {
     let with_data = members.text("includedData").as_deref() != Some("METADATA_ONLY");
-    let in_body = members.text("traceHeader");
-    let request = StartExecution {
-        machine_arn: members.required("stateMachineArn"),
-        name: members.text("name"),
-        input: members.text("input"),
-        trace_header: call.trace_header.clone().or(in_body),
-    };
-    let ended = call.service.start_sync_execution(request).await?;
+    let ended = call.service.start_sync_execution(asked(call, &mut members)).await?;
     let mut answer = json!({
         "executionArn": ended.arn,
         "stateMachineArn": ended.machine_arn,
